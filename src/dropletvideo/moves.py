@@ -53,7 +53,7 @@ def _move(
     synonyms: tuple[str, ...],
     chinese: tuple[str, ...],
 ) -> Move:
-    axis = name.split("_")[0]
+    axis = name.split("_", maxsplit=1)[0]
     return Move(
         name=name,
         axis=axis,

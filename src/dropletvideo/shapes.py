@@ -44,7 +44,8 @@ class LatentShape:
         for name, side in (("height", pixels.height), ("width", pixels.width)):
             if side < SIZE_MULTIPLE or side % SIZE_MULTIPLE:
                 raise RequestError(
-                    f"{name}={side} cannot be encoded: need a multiple of {SIZE_MULTIPLE}; nearest is {nearest_side(side)}"
+                    f"{name}={side} cannot be encoded: need a multiple of {SIZE_MULTIPLE}; "
+                    f"nearest is {nearest_side(side)}"
                 )
         return cls(
             frames=latent_frames(pixels.frames),

@@ -1,0 +1,1 @@
+"""Raw videos to a table of measured clips."""

@@ -1,0 +1,1 @@
+"""The image-to-video pipeline and what is built on it."""

@@ -1,0 +1,1 @@
+"""The network, its codec and its text encoder."""

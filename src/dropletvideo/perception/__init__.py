@@ -1,0 +1,1 @@
+"""Judges and backbones: one frozen measuring function per file."""

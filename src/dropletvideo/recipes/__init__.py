@@ -1,0 +1,1 @@
+"""Complete runs in YAML: copy and edit."""

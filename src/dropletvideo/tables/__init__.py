@@ -1,0 +1,1 @@
+"""The table machinery: catalog, parts, decode plan, runner, lock."""

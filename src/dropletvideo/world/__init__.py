@@ -1,0 +1,1 @@
+"""Procedural 3-D scenes with exact cameras."""
