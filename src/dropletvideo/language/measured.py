@@ -5,6 +5,7 @@ Nothing is guessed: a fact that was not measured is left out, and the row says `
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,7 +37,7 @@ def _scene_sentence(row: Mapping[str, Any]) -> str:
 
 
 def _light_word(brightness: float | None) -> str:
-    if brightness is None or brightness != brightness:
+    if brightness is None or math.isnan(brightness):
         return ""
     if brightness < _DARK:
         return "dark"
