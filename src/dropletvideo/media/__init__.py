@@ -1,0 +1,28 @@
+"""The only place that opens or writes video and images (PyAV, which carries FFmpeg inside its wheel).
+
+Frame numbers count decoded frames in presentation order from 0. Times are seconds on the file's own clock. Frames are
+uint8 RGB in FHWC order, turned upright, square-pixel shape not corrected, HDR not tone-mapped (matrix and range only).
+"""
+
+from dropletvideo.media.decoding import FrameRun, Want, read_frames, read_video, stream, stream_many
+from dropletvideo.media.encoding import read_metadata, write_video
+from dropletvideo.media.images import read_image, resize, write_image
+from dropletvideo.media.opening import IMAGE_SUFFIXES, VIDEO_SUFFIXES, VideoInfo, probe
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "VIDEO_SUFFIXES",
+    "FrameRun",
+    "VideoInfo",
+    "Want",
+    "probe",
+    "read_frames",
+    "read_image",
+    "read_metadata",
+    "read_video",
+    "resize",
+    "stream",
+    "stream_many",
+    "write_image",
+    "write_video",
+]
