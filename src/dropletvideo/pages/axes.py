@@ -19,6 +19,7 @@ class Scale:
     start: float
     end: float
     log: bool = False
+    fixed_ticks: tuple[float, ...] = ()
 
     def __call__(self, value: float) -> float:
         """Position of `value`; a value outside is placed outside."""
@@ -29,6 +30,8 @@ class Scale:
 
     def ticks(self, count: int = 5) -> list[float]:
         """Round values inside the range, about `count` of them."""
+        if self.fixed_ticks:
+            return [tick for tick in self.fixed_ticks if self.low <= tick <= self.high]
         return log_ticks(self.low, self.high) if self.log else nice_ticks(self.low, self.high, count)
 
 
@@ -90,6 +93,7 @@ def format_number(value: float | None, digits: int | None = None) -> str:
     elif size >= 1e-4:
         places = max(0, 2 - math.floor(math.log10(size)))
         text = f"{value:.{min(places, 6)}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
         text = f"{value:.1e}"
     return text.replace("-", "−") if "e" not in text else text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
@@ -48,7 +48,11 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Axes:
-    """What a chart says beside its marks: axis labels, logarithmic axes, zero in range, horizontal reference lines."""
+    """What a chart says beside its marks.
+
+    Labels, logarithmic axes, zero kept in range, horizontal reference lines `y_marks`, and `x_ticks` where the values
+    on the x axis are few and known (M = 4, 8, 16, 32).
+    """
 
     x_label: str = ""
     y_label: str = ""
@@ -56,6 +60,7 @@ class Axes:
     log_y: bool = False
     zero_y: bool = False
     y_marks: Mapping[str, float] | None = None
+    x_ticks: tuple[float, ...] = ()
 
 
 PLAIN = Axes()
@@ -240,7 +245,7 @@ def _scales(xs: Sequence[np.ndarray], ys: Sequence[np.ndarray], axes: Axes) -> t
     all_y = [v for values in ys for v in values.tolist()] + list((axes.y_marks or {}).values())
     x = scale_over(all_x, start=LEFT, end=WIDTH - RIGHT, log=axes.log_x)
     y = scale_over(all_y, start=HEIGHT - BOTTOM, end=TOP, log=axes.log_y, include_zero=axes.zero_y)
-    return x, y
+    return replace(x, fixed_ticks=axes.x_ticks), y
 
 
 def _thinned(xs: ArrayLike, ys: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
