@@ -16,7 +16,7 @@ from dropletvideo.pages.grid import Column, Interval
 from dropletvideo.pages.page import Page, Tile
 
 HOSTILE = "<script>alert(\"x\")</script> & 'quote'"
-VOID = {"meta", "img", "line", "rect", "circle", "polyline", "polygon", "br"}
+VOID = {"meta", "img", "br"}
 
 
 class Nesting(HTMLParser):
