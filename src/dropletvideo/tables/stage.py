@@ -1,0 +1,73 @@
+"""A stage: a plain record that says how to make clips or columns. Stages measure; they never hold thresholds.
+
+Four kinds:
+
+- `video->clips`: `judge` is a shot detector (a judge with `span="video"` and a column `boundaries`), `function` the
+  clip rule (`tables.spans.ClipRule`, see `tables.plan`). A run has exactly one, the first.
+- `clips->clips`: `function(rows) -> rows` gets the clip rows of one video in order, with the columns named in
+  `needs_columns`, and returns clip rows with new `start_frame` and `end_frame` (stitch, trim). All else is derived.
+- `frames->columns`: `judge` measures each clip; all such stages of a run share one decode.
+- `table->columns`: `function(rows) -> rows` gets every clip row of the dataset (only `clip_id` and `needs_columns`),
+  and returns one mapping per row, in the same order, with this stage's columns (duplicates, quotas).
+
+Probing a file is no stage record: the runner does it for every source; its columns are in the view `videos`, its
+errors carry the stage `probe`.
+
+Judges and functions travel to worker processes: a class or function of a module, a frozen dataclass with `__call__`
+or a `functools.partial` of such, never a lambda or a closure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dropletvideo.errors import ConfigError
+from dropletvideo.perception.judge import Judge
+
+StageKind = Literal["video->clips", "clips->clips", "frames->columns", "table->columns"]
+STAGE_KINDS: tuple[StageKind, ...] = ("video->clips", "clips->clips", "frames->columns", "table->columns")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage with its parameters resolved.
+
+    Attributes:
+        name: unique in a run; letters, digits, `_` and `-` (it names a folder).
+        version: raised by hand whenever the same parameters would give other values.
+        kind: see the module text.
+        params: JSON-able; all that changes the values (thresholds of the detector, sizes, rates), nothing else.
+        columns: name of each column to its Python type (float, int, str, bool, list, dict); list and dict are kept as
+            JSON, save a list of strings, which `list[str]` keeps as a Parquet list. Empty for kinds that make clips.
+        judge: for `video->clips` and `frames->columns`.
+        function: for the other kinds, and the clip rule of `video->clips`.
+        needs_columns: columns of earlier stages that `judge.start(row)` or `function` reads.
+        weights_digest: digest of the pretrained file behind the judge, if any.
+        gate: SQL expression over the clip columns computed before; rows where it does not hold are left for later.
+            Not in the fingerprint.
+    """
+
+    name: str
+    version: int
+    kind: StageKind
+    params: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    judge: Judge | None = None
+    function: Callable[..., Any] | None = None
+    needs_columns: tuple[str, ...] = ()
+    weights_digest: str = ""
+    gate: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name.replace("_", "").replace("-", "").isalnum():
+            raise ConfigError(f"stage name {self.name!r} is not valid: use letters, digits, '_' and '-'")
+        if self.kind not in STAGE_KINDS:
+            raise ConfigError(f"stage {self.name}: kind={self.kind!r} is unknown: one of {', '.join(STAGE_KINDS)}")
+        if self.kind in ("video->clips", "frames->columns") and self.judge is None:
+            raise ConfigError(f"stage {self.name}: kind {self.kind} needs a judge")
+        if self.kind != "frames->columns" and self.function is None:
+            raise ConfigError(f"stage {self.name}: kind {self.kind} needs a function")
+        if self.kind in ("frames->columns", "table->columns") and not self.columns:
+            raise ConfigError(f"stage {self.name}: kind {self.kind} needs at least one column")
