@@ -1,0 +1,95 @@
+"""Camera judge: what the camera does in a clip, in the words of `moves.py`, and the class C1 to C6; weight-free.
+
+Corners are tracked through frames sampled at 8 per second; windows of half a second are fitted with rotation and
+zoom, and with travel in many directions; evidence is pooled over spans; rates become named moves. A name that cannot
+be told is left out, never guessed.
+
+Columns: `camera_class` (C1..C6 or None), `camera_moves` (names in time order), `camera_detail` (move, start and end in
+seconds from the clip's start, amount in the unit of `moves.MOVES`), `camera_confidence` 0..1 (higher is surer),
+`camera_parallax` (spread of parallax over the short side per second: 0 for a camera that only turns).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dropletvideo.perception.camera_class import class_of, moves_of, runs_of
+from dropletvideo.perception.camera_segments import rates_of
+from dropletvideo.perception.camera_tracks import Tracks
+from dropletvideo.perception.camera_windows import make_windows
+from dropletvideo.perception.judge import Chunk, Frames
+
+FOCAL_RATIO = 1.1
+"""Focal length over the short side where the row does not tell it."""
+MIN_SHARE_TOLD = 0.5
+LOST = 0.15
+"""Share of points kept from one sampled frame to the next below which the picture was replaced."""
+
+
+@dataclass
+class CameraState:
+    """Tracks of the clip so far, and its row."""
+
+    row: Mapping[str, Any]
+    tracks: Tracks = field(default_factory=Tracks)
+
+
+class CameraJudge:
+    """See the module text. The row may hold `has_edit` (True makes the clip C6) and `focal_ratio` (over the width)."""
+
+    name = "camera"
+    version = 1
+    needs = Frames(rate=8.0, short_side=256, colour="gray")
+    columns: Mapping[str, type] = {
+        "camera_class": str,
+        "camera_moves": list,
+        "camera_detail": list,
+        "camera_confidence": float,
+        "camera_parallax": float,
+    }
+
+    def start(self, row: Mapping[str, Any]) -> CameraState:
+        """State of one clip."""
+        return CameraState(row)
+
+    def update(self, state: CameraState, chunk: Chunk) -> None:
+        """Follow the points through the chunk's frames (F,H,W,1 gray; of three channels the mean is taken)."""
+        for frame, time in zip(chunk.frames, chunk.times, strict=True):
+            gray = frame[..., 0] if frame.shape[-1] == 1 else frame.mean(axis=-1).astype(np.uint8)
+            state.tracks.add(gray, float(time))
+
+    def finish(self, state: CameraState) -> dict[str, Any]:
+        """The columns of the clip."""
+        tracks = state.tracks
+        has_edit = bool(state.row.get("has_edit")) or _picture_replaced(tracks)
+        short_side = min(tracks.height, tracks.width)
+        ratio = state.row.get("focal_ratio")
+        focal_px = float(ratio) * tracks.width if ratio else FOCAL_RATIO * short_side
+        windows = make_windows(tracks, focal_px)
+        told = sum(window.seconds for window in windows)
+        duration = tracks.frames[-1].time - tracks.frames[0].time if tracks.frames else 0.0
+        if not windows or told < MIN_SHARE_TOLD * duration:
+            return _answer("C6" if has_edit else None, [], 0.5 if has_edit else 0.0, 0.0)
+        rates = rates_of(windows, focal_px, short_side, duration)
+        moves = moves_of(runs_of(rates, focal_px / short_side), rates)
+        spread = float(np.median(rates.spread) / short_side)
+        return _answer("C6" if has_edit else class_of(moves), [move.as_dict() for move, _ in moves], 0.5, spread)
+
+
+def _picture_replaced(tracks: Tracks) -> bool:
+    kept = np.array([frame.kept for frame in tracks.frames[1:]])
+    return bool(len(kept) >= 3 and kept.min() < LOST and np.median(kept) > 3 * LOST)
+
+
+def _answer(camera_class: str | None, detail: list[dict[str, Any]], confidence: float, spread: float) -> dict[str, Any]:
+    return {
+        "camera_class": camera_class,
+        "camera_moves": [move["move"] for move in detail],
+        "camera_detail": detail,
+        "camera_confidence": confidence,
+        "camera_parallax": spread,
+    }

@@ -1,0 +1,112 @@
+"""Point tracks through the sampled frames of one clip: corners spread over the picture, followed and checked.
+
+Every sampled frame keeps the numbers and places of the points alive in it, so a pair of any baseline is an
+intersection of two lists. Sources: minimum-eigenvalue corners (Shi and Tomasi 1994), pyramidal Lucas-Kanade (Bouguet
+2001), forward-backward check (Kalal et al. 2010).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float32]
+
+CELL_PX = 20
+"""One corner at most in a cell of this size, so that texture in one place does not outvote the rest."""
+MIN_CORNER = 2e-5
+"""Smallest eigenvalue (of OpenCV's scaled gradient matrix) of a corner worth following: about sensor noise."""
+CHECK_PX = 0.7
+"""A point that does not come back to within this is dropped."""
+WINDOW_PX = 17
+LEVELS = 4
+SEARCH = {
+    "winSize": (WINDOW_PX, WINDOW_PX),
+    "maxLevel": LEVELS,
+    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01),
+    "minEigThreshold": 1e-5,
+}
+
+
+@dataclass(frozen=True)
+class TrackedFrame:
+    """Points alive in one sampled frame: `ids` N, `xy` N,2 (pixels of the sampled frame), share kept from before."""
+
+    time: float
+    ids: NDArray[np.int64]
+    xy: Points
+    kept: float
+
+
+@dataclass
+class Tracks:
+    """All tracks of a clip; feed frames in time order with `add`.
+
+    Attributes:
+        height, width: size of the sampled frames in pixels (0 before the first).
+        frames: one record per sampled frame.
+    """
+
+    height: int = 0
+    width: int = 0
+    frames: list[TrackedFrame] = field(default_factory=list)
+    _previous: Any = None
+    _next_id: int = 0
+
+    def add(self, gray: NDArray[np.uint8], time: float) -> None:
+        """Follow all points into `gray` (H,W uint8), drop what fails the check, add corners in empty cells."""
+        gray = np.ascontiguousarray(gray)
+        if self._previous is None:
+            self.height, self.width = gray.shape
+            ids, xy, kept = np.empty(0, np.int64), np.empty((0, 2), np.float32), 1.0
+        else:
+            ids, xy, kept = self._follow(gray)
+        ids, xy = self._refill(gray, ids, xy)
+        self.frames.append(TrackedFrame(time, ids, xy, kept))
+        self._previous = gray
+
+    def _follow(self, gray: NDArray[np.uint8]) -> tuple[NDArray[np.int64], Points, float]:
+        last = self.frames[-1]
+        if len(last.ids) == 0:
+            return last.ids, last.xy, 1.0
+        there, found, _ = cv2.calcOpticalFlowPyrLK(self._previous, gray, last.xy[:, None], None, **SEARCH)
+        back, found_back, _ = cv2.calcOpticalFlowPyrLK(gray, self._previous, there, None, **SEARCH)
+        xy = there[:, 0]
+        error = np.abs(back[:, 0] - last.xy).max(axis=1)
+        inside = (xy > 2).all(axis=1) & (xy[:, 0] < self.width - 3) & (xy[:, 1] < self.height - 3)
+        good = (found[:, 0] > 0) & (found_back[:, 0] > 0) & (error < CHECK_PX)
+        leaves = int((~inside).sum())
+        kept = float((good & inside).sum() / max(len(xy) - leaves, 0.3 * len(xy), 1))
+        keep = good & inside
+        return last.ids[keep], xy[keep], min(kept, 1.0)
+
+    def _refill(self, gray: NDArray[np.uint8], ids: NDArray[np.int64], xy: Points) -> tuple[NDArray[np.int64], Points]:
+        strength = cv2.cornerMinEigenVal(gray, 5)
+        rows, columns = self.height // CELL_PX, self.width // CELL_PX
+        if rows == 0 or columns == 0:
+            return ids, xy
+        top, left = (self.height - rows * CELL_PX) // 2, (self.width - columns * CELL_PX) // 2
+        grid = strength[top : top + rows * CELL_PX, left : left + columns * CELL_PX]
+        grid = grid.reshape(rows, CELL_PX, columns, CELL_PX).swapaxes(1, 2).reshape(rows, columns, -1)
+        best = grid.argmax(axis=2)
+        empty = grid.max(axis=2) > MIN_CORNER
+        if len(xy):
+            row = np.clip((xy[:, 1] - top) // CELL_PX, 0, rows - 1).astype(int)
+            column = np.clip((xy[:, 0] - left) // CELL_PX, 0, columns - 1).astype(int)
+            empty[row, column] = False
+        row, column = np.nonzero(empty)
+        at = best[row, column]
+        new = np.stack([left + column * CELL_PX + at % CELL_PX, top + row * CELL_PX + at // CELL_PX], axis=1)
+        new_ids = np.arange(self._next_id, self._next_id + len(new))
+        self._next_id += len(new)
+        return np.concatenate([ids, new_ids]), np.concatenate([xy, new.astype(np.float32)])
+
+    def pair(self, first: int, last: int) -> tuple[NDArray[np.int64], Points, Points]:
+        """Points alive in both frames: `ids` N, places in the first N,2 and in the last N,2."""
+        a, b = self.frames[first], self.frames[last]
+        ids, in_a, in_b = np.intersect1d(a.ids, b.ids, assume_unique=True, return_indices=True)
+        return ids, a.xy[in_a], b.xy[in_b]
