@@ -1,0 +1,1 @@
+"""One metric per file; the folder is the registry."""

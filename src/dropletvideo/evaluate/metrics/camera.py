@@ -1,0 +1,114 @@
+"""Camera moves asked against measured: set precision, recall, F1 and order of sequences, 0 to 1, higher is better.
+
+Tables: per move, confusion of single-move requests, found rate of single-move requests by M, and F1 corrected by the
+best constant policy (0: as good as always answering the same moves; 1: perfect). Sources: `perception/camera.py`,
+`evaluate/camera_match.py`. Rows that ask nothing of the camera are not scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from dropletvideo.evaluate.aggregate import mean_estimate
+from dropletvideo.evaluate.camera_match import (
+    best_constant_policy,
+    chance_corrected,
+    confusion,
+    match_moves,
+    per_move_table,
+)
+from dropletvideo.evaluate.manifest import ManifestRow
+from dropletvideo.evaluate.metric import Column, Metric, ScoredRow
+from dropletvideo.perception.camera import CameraJudge
+
+_COLUMNS = (
+    Column(name="camera_precision", label="camera precision", unit="", better="higher", decimals=2),
+    Column(name="camera_recall", label="camera recall", unit="", better="higher", decimals=2),
+    Column(name="camera_f1", label="camera F1", unit="", better="higher", decimals=2),
+    Column(name="camera_order", label="camera order", unit="", better="higher", decimals=2),
+)
+
+
+def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:
+    """Agreement of the sets; `camera_order` where two moves or more are asked; nothing where none is."""
+    if not row.moves:
+        return {}
+    measured = measures.get("camera_moves")
+    names = [column.name for column in _COLUMNS if len(row.moves) > 1 or column.name != "camera_order"]
+    if measured is None:
+        return dict.fromkeys(names)
+    match = match_moves(row.moves, measured)
+    values = {"precision": match.precision, "recall": match.recall, "f1": match.f1, "order": match.order}
+    return {name: values[name.removeprefix("camera_")] for name in names}
+
+
+def tables(scored: Sequence[ScoredRow]) -> dict[str, Any]:
+    """See the module text; empty where no row asks a move."""
+    told = [each for each in scored if each.row.moves and each.measures.get("camera_moves") is not None]
+    if not told:
+        return {}
+    asked = [list(each.row.moves or ()) for each in told]
+    measured = [list(each.measures["camera_moves"]) for each in told]
+    f1 = sum(match_moves(moves, found).f1 for moves, found in zip(asked, measured, strict=True)) / len(told)
+    policy, constant = best_constant_policy(asked)
+    return {
+        "f1": f1,
+        "best_constant_policy": {"moves": list(policy), "f1": constant},
+        "f1_chance_corrected": chance_corrected(f1, constant),
+        "per_move": per_move_table(asked, measured),
+        "confusion": confusion(asked, measured),
+        "single_move": single_move_found(told),
+    }
+
+
+def single_move_found(told: Sequence[ScoredRow], max_motion: float | None = None) -> dict[str, Any]:
+    """Found rate of rows that ask one move: overall, by M, by move and M; interval over images.
+
+    `max_motion` leaves out rows with a higher M.
+    """
+    single = [
+        each
+        for each in told
+        if len(set(each.row.moves or ())) == 1
+        and (max_motion is None or (each.row.motion is not None and each.row.motion <= max_motion))
+    ]
+    motions = sorted({each.row.motion for each in single if each.row.motion is not None})
+    moves = sorted({_move(each) for each in single})
+    return {
+        "found": _found(single),
+        "by_motion": [{"motion": m, **_found([e for e in single if e.row.motion == m])} for m in motions],
+        "by_move": {
+            move: {
+                "all": _found([e for e in single if _move(e) == move]),
+                "by_motion": [
+                    {"motion": m, **_found([e for e in single if _move(e) == move and e.row.motion == m])}
+                    for m in motions
+                ],
+            }
+            for move in moves
+        },
+    }
+
+
+def _move(each: ScoredRow) -> str:
+    return (each.row.moves or ("",))[0]
+
+
+def _found(rows: Sequence[ScoredRow]) -> dict[str, Any]:
+    clusters: list[Hashable] = [each.row.cluster for each in rows]
+    return mean_estimate([float(_move(each) in each.measures["camera_moves"]) for each in rows], clusters).as_dict()
+
+
+def build() -> Metric:
+    """The metric with its only setting."""
+    return Metric(
+        name="camera",
+        title="Camera moves asked against measured",
+        version=1,
+        about="An extra move costs precision. A frozen picture finds every `static` request and no other.",
+        columns=_COLUMNS,
+        judges=(CameraJudge(),),
+        score=score,
+        tables=tables,
+    )

@@ -1,0 +1,37 @@
+"""Flicker: frame-to-frame change, plain (VBench, 0 to 1, higher is calmer) and after motion compensation (grey levels, lower is calmer).
+
+Source: `perception/flicker.py`. The plain value punishes motion and is won by a frozen picture; the compensated one
+does not punish motion that flow can follow."""  # noqa: E501  the first line names unit, range and direction
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dropletvideo.evaluate.manifest import ManifestRow
+from dropletvideo.evaluate.metric import Column, Metric
+from dropletvideo.perception.flicker import CompensatedFlicker, TemporalFlickering
+
+_COLUMNS = (
+    Column(name="temporal_flickering", label="temporal flickering (VBench)", unit="", better="higher", decimals=4),
+    Column(name="compensated_flicker", label="flicker after motion compensation", unit="grey levels", better="lower"),
+    Column(name="compensated_share", label="pixels compensated", unit="share", better="neither", decimals=2),
+)
+
+
+def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  asks nothing
+    """The judges' columns."""
+    return {column.name: measures.get(column.name) for column in _COLUMNS}
+
+
+def build() -> Metric:
+    """The metric with its only setting."""
+    return Metric(
+        name="flicker",
+        title="Flicker",
+        version=1,
+        about="The plain value counts motion as flicker, so a frozen picture has 1; the compensated residual does not.",
+        columns=_COLUMNS,
+        judges=(TemporalFlickering(), CompensatedFlicker()),
+        score=score,
+    )
