@@ -1,7 +1,290 @@
-"""Map a function over rows: in this process, or in a pool of processes that can be killed."""
+"""Map a function over rows: in this process, or in processes that can be killed; same function, same results.
+
+A worker process is started fresh (`spawn`), never forked: a fork copies locks of threads that it does not copy
+(OpenCV, torch, OpenBLAS and FFmpeg all start threads), and a child that waits for such a lock waits for ever. The price
+is about a second per worker, paid once. Functions, rows and results travel by pickle: functions of a module, not
+lambdas. A script that uses workers needs `if __name__ == "__main__":` round its own work.
+
+A row that is silent for `timeout_seconds` has its worker killed; a worker that dies (segmentation fault, out of
+memory) takes only its row with it. Both give an error for that row, and a new worker goes on with the next.
+`heartbeat()` inside the function starts the clock anew, so that a long video is not mistaken for a hung decoder.
+"""
 
 from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any, TypeVar
+
+from dropletvideo import runtime
+from dropletvideo.errors import DecoderTimeout, DropletError, MediaError
+
+Row = TypeVar("Row")
+Result = TypeVar("Result")
+
+START_SECONDS = 180.0
+BEAT_SECONDS = 0.5
+_POLL_SECONDS = 0.5
+_beat: Callable[[], None] | None = None
 
 
 def heartbeat() -> None:
     """Say that the row under way still makes progress; outside a worker it does nothing."""
+    if _beat is not None:
+        _beat()
+
+
+def map_rows(
+    function: Callable[[Row], Result],
+    rows: Iterable[Row],
+    *,
+    workers: int = 1,
+    timeout_seconds: float | None = None,
+    tolerate: tuple[type[Exception], ...] = (DropletError, OSError),
+    label: Callable[[Row], str] = str,
+) -> Generator[tuple[Row, Result | Exception], None, None]:
+    """Yield (row, result or exception) as rows finish; close the generator to stop at once.
+
+    Args:
+        function: called with one row; picklable where workers are used.
+        rows: taken one by one, never all at once.
+        workers: 0 or 1 without a time limit runs here; otherwise so many worker processes, each with one thread.
+        timeout_seconds: longest silence of a row before its worker is killed; None waits for ever.
+        tolerate: exceptions of `function` that become the row's result; any other one ends the map and is raised.
+        label: name of a row in error messages.
+
+    Raises:
+        DropletError: workers cannot be started at all.
+    """
+    if workers <= 1 and timeout_seconds is None:
+        yield from _map_here(function, rows, tolerate)
+        return
+    pool = _Pool(function, max(1, workers), timeout_seconds, tolerate, label)
+    try:
+        yield from pool.run(iter(rows))
+    finally:
+        pool.kill()
+
+
+def _map_here(
+    function: Callable[[Row], Result], rows: Iterable[Row], tolerate: tuple[type[Exception], ...]
+) -> Generator[tuple[Row, Result | Exception], None, None]:
+    for row in rows:
+        result: Result | Exception
+        try:
+            result = function(row)
+        except tolerate as error:
+            result = error
+        yield row, result
+
+
+@dataclass(eq=False)
+class _Worker:
+    process: Any
+    connection: Connection
+    ready: bool = False
+    row: Any = None
+    busy: bool = False
+    last_sign: float = field(default_factory=time.monotonic)
+
+
+class _Pool:
+    """Worker processes, each with one row at a time over its own pipe."""
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        size: int,
+        timeout_seconds: float | None,
+        tolerate: tuple[type[Exception], ...],
+        label: Callable[[Any], str],
+    ) -> None:
+        self.function, self.size, self.timeout_seconds = function, size, timeout_seconds
+        self.tolerate, self.label = tolerate, label
+        self.workers: list[_Worker] = []
+        self.failed_starts = 0
+
+    def run(self, rows: Iterator[Any]) -> Generator[tuple[Any, Any], None, None]:
+        """Hand out rows until none is left and every worker is idle."""
+        waiting = _Rows(rows)
+        while waiting or any(worker.busy for worker in self.workers):
+            busy = sum(worker.busy for worker in self.workers)
+            while len(self.workers) < min(self.size, busy + waiting.at_least(self.size)):
+                self.workers.append(self._start())
+            for worker in self.workers:
+                if worker.ready and not worker.busy and waiting:
+                    self._hand_out(worker, waiting.pop())
+            for worker in self._with_news():
+                yield from self._listen(worker)
+            yield from self._give_up_on_silent()
+
+    def _start(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, self.function, self.tolerate), daemon=True)
+        with runtime.thread_environment(1):
+            process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _hand_out(self, worker: _Worker, row: Any) -> None:
+        worker.row, worker.busy, worker.last_sign = row, True, time.monotonic()
+        with suppress(BrokenPipeError, ConnectionResetError):  # a dead worker is noticed by its sentinel
+            worker.connection.send(row)
+
+    def _with_news(self) -> list[_Worker]:
+        sources: dict[Any, _Worker] = {worker.connection: worker for worker in self.workers}
+        sources.update({worker.process.sentinel: worker for worker in self.workers})
+        return list(dict.fromkeys(sources[source] for source in wait(list(sources), timeout=_POLL_SECONDS)))
+
+    def _listen(self, worker: _Worker) -> Generator[tuple[Any, Any], None, None]:
+        try:
+            while worker.connection.poll():
+                kind, value = worker.connection.recv()
+                worker.last_sign = time.monotonic()
+                if kind == "ready":
+                    worker.ready, self.failed_starts = True, 0
+                elif kind == "fatal":
+                    raise value
+                elif kind in ("result", "error"):
+                    worker.busy, row, worker.row = False, worker.row, None
+                    yield row, value
+        except (EOFError, ConnectionResetError, pickle.UnpicklingError):
+            yield from self._bury(worker)
+            return
+        if not worker.process.is_alive() and not worker.connection.poll():
+            yield from self._bury(worker)
+
+    def _bury(self, worker: _Worker) -> Generator[tuple[Any, Any], None, None]:
+        """A worker has died: an error for its row; the loop starts another."""
+        worker.process.join(5)
+        code = worker.process.exitcode
+        self._kill(worker)
+        if worker.busy:
+            yield worker.row, MediaError(self.label(worker.row), f"its worker process died ({_how_ended(code)})")
+        elif not worker.ready:
+            self._count_failed_start(_how_ended(code))
+
+    def _count_failed_start(self, how: str) -> None:
+        self.failed_starts += 1
+        if self.failed_starts >= 3:
+            raise DropletError(
+                f"3 worker processes in a row did not start ({how}): see their messages above; in a script of your "
+                'own, put the work under `if __name__ == "__main__":`, or use workers=1 without a time limit'
+            )
+
+    def _give_up_on_silent(self) -> Generator[tuple[Any, Any], None, None]:
+        now = time.monotonic()
+        for worker in list(self.workers):
+            silent = now - worker.last_sign
+            if not worker.ready and silent > START_SECONDS:
+                self._kill(worker)
+                self._count_failed_start(f"no sign of life in {START_SECONDS:g} s")
+            elif worker.busy and self.timeout_seconds is not None and silent > self.timeout_seconds:
+                self._kill(worker)
+                reason = f"no progress for {self.timeout_seconds:g} s, the time limit: its worker was killed"
+                yield worker.row, DecoderTimeout(self.label(worker.row), reason)
+
+    def _kill(self, worker: _Worker) -> None:
+        self.workers.remove(worker)
+        worker.process.kill()
+        worker.process.join(5)
+        worker.connection.close()
+
+    def kill(self) -> None:
+        """End every worker, whatever it does."""
+        for worker in self.workers:
+            worker.process.kill()
+        for worker in list(self.workers):
+            self._kill(worker)
+
+
+class _Rows:
+    """An iterator that can be asked whether more will come."""
+
+    def __init__(self, rows: Iterator[Any]) -> None:
+        self._rows, self._ahead = rows, list[Any]()
+
+    def at_least(self, number: int) -> int:
+        """How many rows wait, counted no further than `number`."""
+        while len(self._ahead) < number:
+            try:
+                self._ahead.append(next(self._rows))
+            except StopIteration:
+                break
+        return len(self._ahead)
+
+    def __bool__(self) -> bool:
+        return self.at_least(1) > 0
+
+    def pop(self) -> Any:
+        return self._ahead.pop(0)
+
+
+def _how_ended(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name if -code in signal.valid_signals() else str(-code)
+        return f"{name}, perhaps out of memory" if name == "SIGKILL" else name
+    return f"exit code {code}"
+
+
+def _work(connection: Connection, function: Callable[[Any], Any], tolerate: tuple[type[Exception], ...]) -> None:
+    """Body of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides who ends
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    runtime.limit_threads(1)
+    send = _sender(connection)
+    send(("ready", None))
+    while True:
+        try:
+            row = connection.recv()
+        except (EOFError, ConnectionResetError):
+            return
+        send(_answer(function, row, tolerate))
+
+
+def _answer(function: Callable[[Any], Any], row: Any, tolerate: tuple[type[Exception], ...]) -> tuple[str, Any]:
+    try:
+        return "result", function(row)
+    except BaseException as error:  # the parent raises what is not tolerated
+        try:
+            pickle.loads(pickle.dumps(error))
+        except (pickle.PicklingError, TypeError, AttributeError, ValueError):
+            error = DropletError(f"{type(error).__name__}: {error}")
+            return "error", error
+        return ("error" if isinstance(error, tolerate) else "fatal"), error
+
+
+def _sender(connection: Connection) -> Callable[[tuple[str, Any]], None]:
+    """A `send` that heartbeats of other threads cannot break into; also sets up the heartbeat."""
+    global _beat  # noqa: PLW0603 - one worker, one heartbeat
+    lock, last = threading.Lock(), [0.0]
+
+    def send(message: tuple[str, Any]) -> None:
+        with lock, suppress(BrokenPipeError):
+            connection.send(message)
+
+    def beat() -> None:
+        now = time.monotonic()
+        if now - last[0] >= BEAT_SECONDS:
+            last[0] = now
+            send(("alive", None))
+
+    _beat = beat
+    return send
+
+
+def _end_with_parent() -> None:
+    """Leave when the parent is gone, even if it was killed and even if a decoder hangs."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -41,7 +41,7 @@ class Levels:
 
     name, version = "levels", 1
     needs = Frames(rate=None, short_side=16, colour="gray", span="video")
-    columns = {"boundaries": list}
+    columns = {"boundaries": list}  # noqa: RUF012
 
     def __init__(self, lag=5):
         self.lag = lag

@@ -344,7 +344,10 @@ def _group(judges: Sequence[Judge], backbones: Mapping[str, Any]) -> tuple[list[
     wanting = []
     for judge in judges:
         needs = judge.needs
-        colour = getattr(backbones[needs.backbone], "colour", "rgb") if isinstance(needs, Features) else needs.colour
+        if isinstance(needs, Features):
+            colour: media.decoding.Colour = getattr(backbones[needs.backbone], "colour", "rgb")
+        else:
+            colour = needs.colour
         want = media.Want(rate=needs.rate, short_side=needs.short_side, colour=colour)
         wanting.append((judge, numbers.setdefault(want, len(numbers))))
     return list(numbers), wanting
