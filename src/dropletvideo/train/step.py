@@ -109,6 +109,6 @@ def batch_loss(
     keep_image = (~draw.drop_image).to(device=device, dtype=batch.condition.dtype)
     condition = batch.condition * keep_image[:, None, None, None, None]
     noisy = noisy_batch(schedule, batch.latents, draw.noise.to(device), draw.timesteps.to(device))
-    velocity = denoise(noisy.noisy, noisy.timestep_B, text, batch.motion[draw.motion_order.to(device)], condition)
+    velocity = denoise(noisy.noisy, noisy.timesteps, text, batch.motion[draw.motion_order.to(device)], condition)
     losses = sample_losses(velocity, noisy.target, motion_share=config.motion_loss_share)
     return StepLoss(loss=losses.mean(), per_sample=losses)
