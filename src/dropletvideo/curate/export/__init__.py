@@ -1,0 +1,1 @@
+"""Chosen clips to files in published formats."""

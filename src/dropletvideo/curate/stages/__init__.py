@@ -1,0 +1,1 @@
+"""One stage per file; the folder is the registry."""
