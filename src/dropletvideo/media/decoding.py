@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -18,7 +19,8 @@ from dropletvideo.media.opening import open_video, quarter_turns
 from dropletvideo.media.seeking import SEEK_WORTH_FRAMES, Decoded, frames_from, read_frame_table
 
 Colour = Literal["rgb", "gray"]
-_PIXEL_FORMATS = {"rgb": "rgb24", "gray": "gray"}
+_PIXEL_FORMATS = {"rgb": "gbrp", "gray": "gray"}  # planar: half the time of rgb24, and swscale rounds it without bias
+_RED_GREEN_BLUE = (2, 0, 1)  # places of the colours among the planes of gbrp
 _UNSPECIFIED_COLOURS = 2
 _HD_HEIGHT, _HD_WIDTH = 720, 1280
 _EXACT = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -103,10 +105,9 @@ class _Converter:
     def _scaled(self, frame: Any, height: int, width: int, colour: str) -> NDArray[np.uint8]:
         reformatter = self.reformatters.setdefault((height, width, colour), VideoReformatter())
         if (height, width) == (frame.height, frame.width):
-            method = Interpolation.BICUBIC
+            method = Interpolation.BILINEAR  # for the chroma planes
         else:
-            shrinks = height * width < frame.height * frame.width
-            method = (Interpolation.AREA if shrinks else Interpolation.BICUBIC) | _EXACT
+            method = Interpolation.AREA if height * width < frame.height * frame.width else Interpolation.BICUBIC
         converted = reformatter.reformat(
             frame,
             width,
@@ -114,11 +115,18 @@ class _Converter:
             _PIXEL_FORMATS[colour],
             src_colorspace=_assumed_colourspace(frame),
             dst_color_range=ColorRange.JPEG,
-            interpolation=method,
+            interpolation=method | _EXACT,
             threads=1,
         )
-        pixels: NDArray[np.uint8] = converted.to_ndarray()
-        return pixels if pixels.ndim == 3 else pixels[..., None]
+        if colour == "gray":
+            return _plane(converted.planes[0])[..., None].copy()
+        merged = cv2.merge([_plane(converted.planes[place]) for place in _RED_GREEN_BLUE])
+        return np.asarray(merged, np.uint8)
+
+
+def _plane(plane: Any) -> NDArray[np.uint8]:
+    """A view of one 8-bit plane without the padding of its lines."""
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
 
 
 def _turned(size: tuple[int, int], turns: int) -> tuple[int, int]:
@@ -159,7 +167,7 @@ class _Collector:
         return True
 
     def add(self, pixels: NDArray[np.uint8], decoded: Decoded) -> FrameRun | None:
-        self.taken.append((pixels, decoded._replace(frame=None)))
+        self.taken.append((pixels, replace(decoded, frame=None)))
         return self.run() if len(self.taken) >= self.chunk_frames else None
 
     def run(self) -> FrameRun:
@@ -222,7 +230,7 @@ def _offer(decoded: Decoded, collectors: Sequence[_Collector], converter: _Conve
             yield number, run
 
 
-def stream(
+def stream(  # noqa: PLR0913 - the fields of Want, spelled out for callers
     path: str | Path,
     *,
     start_frame: int = 0,
@@ -278,7 +286,7 @@ def read_frames(
         MediaError: as `stream`; a number beyond the last frame says how many frames there are.
         RequestError: no number, or a negative one.
     """
-    wanted = sorted(set(int(index) for index in indices))
+    wanted = sorted({int(index) for index in indices})
     if not wanted or wanted[0] < 0:
         raise RequestError(f"frame numbers {list(indices)[:8]} are not valid: give one or more, each 0 or above")
     with open_video(path) as video:

@@ -92,6 +92,8 @@ class _Settings:
             self.options["crf"] = str(crf)
         if codec in _PRESET_CODECS:
             self.options["preset"] = preset
+        if codec == "libx264":  # with its macroblock tree, AVX-512 builds give other bytes from run to run
+            self.options["x264-params"] = "mbtree=0"
         if codec == "libx265":
             self.options["x265-params"] = "log-level=error:pools=1:frame-threads=1"
         if times is not None and (np.diff(np.asarray(times, np.float64)) <= 0).any():

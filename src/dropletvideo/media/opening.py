@@ -16,9 +16,28 @@ import numpy as np
 from dropletvideo.errors import MediaError
 
 VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .m2ts .mts .wmv .flv .3gp .ogv .vob .mxf .y4m".split()
+    [
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".mpg",
+        ".mpeg",
+        ".ts",
+        ".m2ts",
+        ".mts",
+        ".wmv",
+        ".flv",
+        ".3gp",
+        ".ogv",
+        ".vob",
+        ".mxf",
+        ".y4m",
+    ]
 )
-IMAGE_SUFFIXES = frozenset(".png .jpg .jpeg .webp .bmp .tif .tiff".split())
+IMAGE_SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"])
 
 METADATA_KEY = "dropletvideo"
 ATTACHED_PICTURE = 0x0400
@@ -140,6 +159,9 @@ def _why_unopened(source: Path, error: Exception) -> str:
 def _video_stream(source: Path, container: Any) -> Any:
     streams = [stream for stream in container.streams.video if not int(stream.disposition) & ATTACHED_PICTURE]
     if not streams:
+        missing, _ = promised_bytes_missing(source)
+        if missing:
+            raise MediaError(source, f"is truncated: {missing} bytes are missing at its end")
         only_audio = ", only audio" if container.streams.audio else ""
         raise MediaError(source, f"holds no video stream{only_audio}")
     stream = max(streams, key=lambda stream: (stream.width or 0) * (stream.height or 0))
@@ -266,40 +288,40 @@ def _first_frame(video: OpenVideo) -> Any:
 def _timing(video: OpenVideo) -> tuple[float, bool | None, float]:
     """(average frames per second, variable or not, duration in seconds)."""
     stream = video.stream
-    entries = stream.index_entries
-    ticks = np.array([entry.timestamp for entry in entries], np.int64) if len(entries) == stream.frames else None
     duration = _claimed_duration(video)
-    if ticks is None or len(ticks) < 2:
-        if stream.average_rate and duration is not None:
-            return float(stream.average_rate), None, duration
-        ticks = _packet_ticks(video)
-    if len(ticks) < 2 or ticks[-1] == ticks[0]:
-        rate = float(stream.average_rate or stream.guessed_rate or 25)
-        return rate, None, duration if duration is not None else len(ticks) / rate
-    seconds_per_frame = float((ticks[-1] - ticks[0]) * stream.time_base) / (len(ticks) - 1)
-    steps = np.diff(ticks)
-    tolerance = max(1.0, 0.02 * float(np.median(steps)))
-    is_variable = bool(np.abs(steps - np.median(steps)).max() > tolerance)
-    return 1 / seconds_per_frame, is_variable, duration if duration is not None else seconds_per_frame * len(ticks)
+    entries = stream.index_entries
+    if len(entries) == stream.frames > 1:  # the container lists every frame, in decoding order
+        steps = np.diff([entry.timestamp for entry in entries])
+        tolerance = max(1.0, 0.02 * float(np.median(steps)))
+        is_variable = bool(np.abs(steps - np.median(steps)).max() > tolerance)
+        if not is_variable:
+            rate = float(len(steps) / (int(steps.sum()) * stream.time_base))
+            return rate, False, len(entries) / rate if duration is None else duration
+    elif stream.average_rate and duration is not None:
+        return float(stream.average_rate), None, duration
+    count, ticks = _packet_ticks(video)
+    span = float((ticks[-1] - ticks[0]) * stream.time_base) if len(ticks) > 1 else 0.0
+    rate = (len(ticks) - 1) / span if span > 0 else float(stream.guessed_rate or stream.average_rate or 25)
+    return rate, (True if len(entries) > 1 else None), count / rate if duration is None else duration
 
 
 def _claimed_duration(video: OpenVideo) -> float | None:
     if video.stream.duration:
         return float(video.stream.duration * video.stream.time_base)
     if video.container.duration:
-        return float(video.container.duration) / av.time_base
+        return float(video.container.duration / av.time_base)
     return None
 
 
-def _packet_ticks(video: OpenVideo) -> Any:
-    """Timestamps of all packets, read without decoding; for containers that claim neither rate nor duration."""
-    video.container.seek(0)
-    stamps: list[int] = []
-    try:
-        for packet in video.container.demux(video.stream):
-            if packet.size:
-                stamp = packet.pts if packet.pts is not None else packet.dts
-                stamps.append(stamp if stamp is not None else (stamps[-1] + 1 if stamps else 0))
-    except av.FFmpegError as error:
-        raise MediaError(video.path, f"cannot be read to its end ({error.strerror})") from error
-    return np.sort(np.array(stamps, np.int64))
+def _packet_ticks(video: OpenVideo) -> tuple[int, list[int]]:
+    """(number of packets, their timestamps in order, as far as they have one), read without decoding."""
+    count, ticks = 0, []
+    with open_video(video.path) as fresh:
+        try:
+            for packet in fresh.container.demux(fresh.stream):
+                count += packet.size > 0
+                if packet.size and packet.pts is not None:
+                    ticks.append(packet.pts)
+        except av.FFmpegError as error:
+            raise MediaError(video.path, f"cannot be read to its end ({error.strerror})") from error
+    return count, sorted(ticks)

@@ -8,10 +8,10 @@ show nothing) there is no table and reading starts at the first frame. So frame 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import av
 import numpy as np
@@ -24,9 +24,11 @@ ONE_FRAME_PER_PACKET = frozenset(
     ("h264", "hevc", "av1", "libdav1d", "vp9", "mpeg4", "mpeg2video", "mjpeg", "ffv1", "prores")
 )
 SEEK_WORTH_FRAMES = 48
+_KEYFRAMES_TRIED = (0, 1, 4)  # transport streams may land behind the keyframe asked for
 
 
-class Decoded(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Decoded:
     """One decoded frame: number, timestamp in the stream's time base, seconds, and PyAV's frame (not converted)."""
 
     index: int
@@ -37,15 +39,14 @@ class Decoded(NamedTuple):
 
 @dataclass(frozen=True)
 class FrameTable:
-    """Timestamps of all shown frames in order; frame number, pts and dts of every keyframe."""
+    """Timestamps of all shown frames in order; frame number and timestamp of every keyframe."""
 
     pts: NDArray[np.int64]
     key_index: NDArray[np.int64]
     key_pts: NDArray[np.int64]
-    key_dts: NDArray[np.int64]
 
 
-class _NotWhereExpected(Exception):  # noqa: N818 - control flow inside this module, never seen outside
+class _NotWhereExpected(Exception):
     """Seeking did not lead to the frames that the table lists."""
 
 
@@ -60,22 +61,22 @@ def _frame_table(path: str, _mtime_ns: int, _size: int) -> FrameTable | None:
     with open_video(path) as video:
         if video.stream.codec_context.name not in ONE_FRAME_PER_PACKET:
             return None
-        rows: list[tuple[int, int, bool]] = []
+        rows: list[tuple[int, bool]] = []
         try:
             for packet in video.container.demux(video.stream):
                 if packet.size == 0 or packet.is_discard:
                     continue
                 if packet.pts is None or packet.is_corrupt:
                     return None
-                rows.append((packet.pts, packet.pts if packet.dts is None else packet.dts, packet.is_keyframe))
+                rows.append((packet.pts, packet.is_keyframe))
         except av.FFmpegError:
             return None
     return _table_of(path, rows)
 
 
-def _table_of(path: str, rows: list[tuple[int, int, bool]]) -> FrameTable | None:
+def _table_of(path: str, rows: list[tuple[int, bool]]) -> FrameTable | None:
     pts = np.array(sorted(row[0] for row in rows), np.int64)
-    keys = sorted(row for row in rows if row[2])
+    keys = sorted(row for row in rows if row[1])
     if not keys or keys[0][0] != pts[0] or (np.diff(pts) <= 0).any():
         return None
     with open_video(path) as video:
@@ -83,8 +84,7 @@ def _table_of(path: str, rows: list[tuple[int, int, bool]]) -> FrameTable | None
     if first is None or first.pts != pts[0]:
         return None
     key_pts = np.array([key[0] for key in keys], np.int64)
-    key_dts = np.array([key[1] for key in keys], np.int64)
-    return FrameTable(pts, np.searchsorted(pts, key_pts), key_pts, key_dts)
+    return FrameTable(pts, np.searchsorted(pts, key_pts), key_pts)
 
 
 def frames_from(path: str | Path, start_frame: int = 0, *, threads: int = 1) -> Iterator[Decoded]:
@@ -97,12 +97,13 @@ def frames_from(path: str | Path, start_frame: int = 0, *, threads: int = 1) -> 
     table = read_frame_table(path) if start_frame >= SEEK_WORTH_FRAMES and Path(path).is_file() else None
     if table is not None and start_frame < len(table.pts):
         key = int(np.searchsorted(table.key_index, start_frame, side="right")) - 1
-        if key > 0:
-            try:
-                yield from _frames_after_seek(path, table, key, start_frame, threads)
-                return
-            except _NotWhereExpected:
-                pass
+        for earlier in _KEYFRAMES_TRIED:
+            if key - earlier > 0:
+                try:
+                    yield from _frames_after_seek(path, table, key - earlier, start_frame, threads)
+                    return
+                except _NotWhereExpected:
+                    continue
     with open_video(path, threads=threads) as video:
         for decoded in _decoded(video):
             if decoded.index >= start_frame:
@@ -114,7 +115,7 @@ def _frames_after_seek(
 ) -> Iterator[Decoded]:
     with open_video(path, threads=threads) as video:
         try:
-            video.container.seek(int(table.key_dts[key]), stream=video.stream, backward=True)
+            video.container.seek(int(table.key_pts[key]), stream=video.stream, backward=True)
         except av.FFmpegError as error:
             raise _NotWhereExpected from error
         expected = start_frame
@@ -125,7 +126,7 @@ def _frames_after_seek(
                 if expected > start_frame:  # frames went out already: numbers from here on cannot be told
                     raise MediaError(path, f"is damaged after frame {expected - 1}: timestamps do not match its index")
                 raise _NotWhereExpected
-            yield decoded._replace(index=expected)
+            yield replace(decoded, index=expected)
             expected += 1
         if expected == start_frame:
             raise _NotWhereExpected
