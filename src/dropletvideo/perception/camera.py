@@ -18,13 +18,11 @@ from typing import Any
 import numpy as np
 
 from dropletvideo.perception.camera_class import class_of, moves_of, runs_of
-from dropletvideo.perception.camera_segments import rates_of
+from dropletvideo.perception.camera_segments import rates_of, smooth
 from dropletvideo.perception.camera_tracks import Tracks
-from dropletvideo.perception.camera_windows import make_windows
+from dropletvideo.perception.camera_windows import calibrate, make_pairs, make_windows
 from dropletvideo.perception.judge import Chunk, Frames
 
-FOCAL_RATIO = 1.1
-"""Focal length over the short side where the row does not tell it."""
 MIN_SHARE_TOLD = 0.5
 LOST = 0.15
 """Share of points kept from one sampled frame to the next below which the picture was replaced."""
@@ -68,14 +66,17 @@ class CameraJudge:
         has_edit = bool(state.row.get("has_edit")) or _picture_replaced(tracks)
         short_side = min(tracks.height, tracks.width)
         ratio = state.row.get("focal_ratio")
-        focal_px = float(ratio) * tracks.width if ratio else FOCAL_RATIO * short_side
-        windows = make_windows(tracks, focal_px)
+        pairs = make_pairs(tracks)
+        if len(pairs) == 0:
+            return _answer("C6" if has_edit else None, [], 0.5 if has_edit else 0.0, 0.0)
+        lens = calibrate(pairs, short_side, float(ratio) * tracks.width if ratio else None)
+        windows = make_windows(pairs, lens)
         told = sum(window.seconds for window in windows)
         duration = tracks.frames[-1].time - tracks.frames[0].time if tracks.frames else 0.0
         if not windows or told < MIN_SHARE_TOLD * duration:
             return _answer("C6" if has_edit else None, [], 0.5 if has_edit else 0.0, 0.0)
-        rates = rates_of(windows, focal_px, short_side, duration)
-        moves = moves_of(runs_of(rates, focal_px / short_side), rates)
+        rates = rates_of(windows, lens, short_side, duration)
+        moves = moves_of(runs_of(smooth(rates), lens.focal_px / short_side), rates)
         spread = float(np.median(rates.spread) / short_side)
         return _answer("C6" if has_edit else class_of(moves), [move.as_dict() for move, _ in moves], 0.5, spread)
 

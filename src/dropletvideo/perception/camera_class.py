@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def runs_of(rates: Rates, focal_ratio: float) -> list[Run]:
 def _equal_runs(sign: Array) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(sign)) + 1
     bounds = [0, *edges.tolist(), len(sign)]
-    return [(a, b) for a, b in zip(bounds, bounds[1:], strict=False) if sign[a] != 0]
+    return [(a, b) for a, b in pairwise(bounds) if sign[a] != 0]
 
 
 def moves_of(runs: list[Run], rates: Rates) -> list[tuple[CameraMove, float]]:
@@ -73,7 +74,7 @@ def moves_of(runs: list[Run], rates: Rates) -> list[tuple[CameraMove, float]]:
         end = round(float(rates.ends[-1]), 3)
         return [(CameraMove(move="static", start=0.0, end=end), 1.0)]
     named = []
-    for run in _with_arcs(runs, rates):
+    for run in _with_arcs(runs):
         amount = float(np.exp(run.amount)) if run.axis == "zoom" else abs(run.amount)
         name = f"arc_{'right' if run.amount > 0 else 'left'}" if run.axis == "arc" else NAMES[run.axis][run.amount < 0]
         start, end = float(rates.starts[run.first]), float(rates.ends[run.end - 1])
@@ -82,7 +83,7 @@ def moves_of(runs: list[Run], rates: Rates) -> list[tuple[CameraMove, float]]:
     return sorted(named, key=lambda pair: (pair[0].start, -pair[1]))
 
 
-def _with_arcs(runs: list[Run], rates: Rates) -> list[Run]:
+def _with_arcs(runs: list[Run]) -> list[Run]:
     """Truck one way while panning the other way round a point between near and far: one arc."""
     result = list(runs)
     for truck in [run for run in runs if run.axis == "truck"]:

@@ -7,15 +7,13 @@ the whole span prefers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dropletvideo.perception.camera_fit import Array, epipolar
-from dropletvideo.perception.camera_windows import DIRECTIONS, NOISE_PX, Window, parallax
+from dropletvideo.perception.camera_windows import DIRECTIONS, WINDOW_WEIGHT, Lens, Window, parallax
 
-WINDOW_WEIGHT = 25.0
-"""Points of a window that count as independent."""
 SPAN_PRICE = 12.0
 AXES = ("pan", "tilt", "roll", "zoom", "truck", "pedestal", "dolly")
 """Order of the columns of `Rates.values`; signs: right, up, clockwise, in, right, up, in."""
@@ -64,7 +62,7 @@ def spans_of(windows: list[Window]) -> list[tuple[int, int, int]]:
     return spans[::-1]
 
 
-def rates_of(windows: list[Window], focal_px: float, short_side: int, duration: float) -> Rates:
+def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float) -> Rates:
     """Rates of all windows, each solved in the hypothesis of its span."""
     values = np.zeros((len(windows), len(AXES)))
     spread = np.zeros(len(windows))
@@ -74,7 +72,7 @@ def rates_of(windows: list[Window], focal_px: float, short_side: int, duration: 
             window = windows[at]
             values[at, :4] = window.turn.angles / window.seconds
             if hypothesis > 0:
-                travels[at], spread[at], row = _travel_row(window, DIRECTIONS[hypothesis - 1], focal_px, short_side)
+                travels[at], spread[at], row = _travel_row(window, DIRECTIONS[hypothesis - 1], lens, short_side)
                 if travels[at]:
                     values[at] = row
     values[:, :3] = np.degrees(values[:, :3])
@@ -84,13 +82,47 @@ def rates_of(windows: list[Window], focal_px: float, short_side: int, duration: 
     return Rates(times, starts, ends, values, spread, travels)
 
 
-def _travel_row(window: Window, direction: Array, focal_px: float, short_side: int) -> tuple[bool, float, Array]:
-    noise = NOISE_PX / focal_px
-    turn, depth = parallax(window, direction, noise)
+def _travel_row(window: Window, direction: Array, lens: Lens, short_side: int) -> tuple[bool, float, Array]:
+    turn, depth = parallax(window, direction)
     line = np.linalg.norm(epipolar(window.m, direction[None])[0], axis=1)
-    moved = depth * line * focal_px
+    moved = depth * line * lens.focal_px
     low, high = np.percentile(moved, [15, 85])
     middle = float(np.median(depth))
-    travel = direction * middle * focal_px / short_side
+    travel = direction * middle * lens.focal_px / short_side
     row = np.concatenate([turn.angles, [travel[0], -travel[1], travel[2]]]) / window.seconds
     return bool(max(abs(low), abs(high)) > MIN_PARALLAX_PX), float(high - low), row
+
+
+STEP = np.array([0.6, 0.6, 0.8, 0.012, 0.015, 0.015, 0.03])
+"""Change of each rate that counts as one unit of noise, at least (columns of `Rates.values`)."""
+PIECE_PRICE = 25.0
+
+
+def pieces_of(values: Array) -> list[tuple[int, int]]:
+    """Split of the rates W,7 into pieces of nearly constant rate: least squares with a price per piece."""
+    count = len(values)
+    bends = np.abs(np.diff(values, n=2, axis=0)) if count > 4 else np.zeros((1, values.shape[1]))
+    unit = values / np.maximum(STEP, 0.6 * np.median(bends, axis=0))
+    sums = np.concatenate([np.zeros((1, unit.shape[1])), np.cumsum(unit, axis=0)])
+    squares = np.concatenate([[0.0], np.cumsum((unit**2).sum(axis=1))])
+    best, back = np.full(count + 1, np.inf), np.zeros(count + 1, int)
+    best[0] = 0.0
+    for end in range(1, count + 1):
+        length = end - np.arange(end)
+        error = squares[end] - squares[:end] - ((sums[end] - sums[:end]) ** 2).sum(axis=1) / length
+        value = best[:end] + error + PIECE_PRICE
+        back[end] = int(value.argmin())
+        best[end] = value[back[end]]
+    pieces, end = [], count
+    while end > 0:
+        pieces.append((int(back[end]), end))
+        end = int(back[end])
+    return pieces[::-1]
+
+
+def smooth(rates: Rates) -> Rates:
+    """The same time line with every rate replaced by the mean of its piece."""
+    values = rates.values.copy()
+    for first, end in pieces_of(values):
+        values[first:end] = np.mean(values[first:end], axis=0)
+    return replace(rates, values=values)

@@ -34,12 +34,20 @@ SEARCH = {
 
 @dataclass(frozen=True)
 class TrackedFrame:
-    """Points alive in one sampled frame: `ids` N, `xy` N,2 (pixels of the sampled frame), share kept from before."""
+    """Points alive in one sampled frame.
+
+    Attributes:
+        time: seconds on the file's clock.
+        ids: N numbers; xy: N,2 pixels of the sampled frame.
+        kept: share of the last frame's points that were found again.
+        step: median displacement from the last frame (x, y in pixels).
+    """
 
     time: float
     ids: NDArray[np.int64]
     xy: Points
     kept: float
+    step: tuple[float, float]
 
 
 @dataclass
@@ -60,19 +68,17 @@ class Tracks:
     def add(self, gray: NDArray[np.uint8], time: float) -> None:
         """Follow all points into `gray` (H,W uint8), drop what fails the check, add corners in empty cells."""
         gray = np.ascontiguousarray(gray)
+        ids, xy, kept, step = np.empty(0, np.int64), np.empty((0, 2), np.float32), 1.0, (0.0, 0.0)
         if self._previous is None:
             self.height, self.width = gray.shape
-            ids, xy, kept = np.empty(0, np.int64), np.empty((0, 2), np.float32), 1.0
-        else:
-            ids, xy, kept = self._follow(gray)
+        elif len(self.frames[-1].ids):
+            ids, xy, kept, step = self._follow(gray)
         ids, xy = self._refill(gray, ids, xy)
-        self.frames.append(TrackedFrame(time, ids, xy, kept))
+        self.frames.append(TrackedFrame(time, ids, xy, kept, step))
         self._previous = gray
 
-    def _follow(self, gray: NDArray[np.uint8]) -> tuple[NDArray[np.int64], Points, float]:
+    def _follow(self, gray: NDArray[np.uint8]) -> tuple[NDArray[np.int64], Points, float, tuple[float, float]]:
         last = self.frames[-1]
-        if len(last.ids) == 0:
-            return last.ids, last.xy, 1.0
         there, found, _ = cv2.calcOpticalFlowPyrLK(self._previous, gray, last.xy[:, None], None, **SEARCH)
         back, found_back, _ = cv2.calcOpticalFlowPyrLK(gray, self._previous, there, None, **SEARCH)
         xy = there[:, 0]
@@ -82,7 +88,8 @@ class Tracks:
         leaves = int((~inside).sum())
         kept = float((good & inside).sum() / max(len(xy) - leaves, 0.3 * len(xy), 1))
         keep = good & inside
-        return last.ids[keep], xy[keep], min(kept, 1.0)
+        step = np.median(xy[keep] - last.xy[keep], axis=0) if keep.any() else np.zeros(2)
+        return last.ids[keep], xy[keep], min(kept, 1.0), (float(step[0]), float(step[1]))
 
     def _refill(self, gray: NDArray[np.uint8], ids: NDArray[np.int64], xy: Points) -> tuple[NDArray[np.int64], Points]:
         strength = cv2.cornerMinEigenVal(gray, 5)

@@ -18,11 +18,25 @@ BASELINE_SECONDS = 0.5
 HOP_SECONDS = 0.25
 MIN_KEPT = 0.4
 MAX_POINTS = 160
-NOISE_PX = 0.35
-"""Standard deviation taken for a tracked coordinate at short side 256 when residuals are robustly weighted."""
+MIN_NOISE_PX, MAX_NOISE_PX = 0.3, 1.5
+NOISE_MARGIN = 1.2
+"""The least residual over many directions is below the noise by about this."""
+NOISE_PER_SHIFT = 0.012
+"""Noise that grows with the displacement: lens distortion, rolling shutter, a focal length that is only near."""
 COST_LIMIT = 16.0
 POINT_PRICE = 1.7
 """What a free depth costs per point, in squared noise units: it removes one of two residual components."""
+
+
+FOCAL_RATIO = 1.1
+"""Focal length over the short side where neither the row nor the pictures tell it."""
+FOCAL_RATIOS = np.array([0.75, 0.9, 1.1, 1.35, 1.7, 2.3, 3.3])
+SOME_PAIRS = 8
+FOCAL_SHIFT = 0.04
+FOCAL_COST = 4.0
+FOCAL_PRICE = 10.0
+WINDOW_WEIGHT = 25.0
+"""Points of a window that count as independent."""
 
 
 def _directions() -> Array:
@@ -38,13 +52,37 @@ DIRECTIONS = _directions()
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Points alive in two sampled frames: seconds from the clip's start, places from the picture's centre in pixels."""
+
+    start: float
+    end: float
+    ids: NDArray[np.int64]
+    a: Array
+    b: Array
+
+
+@dataclass(frozen=True)
+class Lens:
+    """What is taken as known in a clip: focal length in pixels, and standard deviation of a tracked coordinate."""
+
+    focal_px: float
+    noise_px: float
+
+    def noise(self, pair: Pair) -> float:
+        """Standard deviation of a normalised coordinate of a pair."""
+        shift = float(np.median(np.abs(pair.b - pair.a).max(axis=1)))
+        return float(np.hypot(self.noise_px, NOISE_PER_SHIFT * shift)) / self.focal_px
+
+
+@dataclass(frozen=True)
 class Window:
     """Evidence of one pair.
 
     Attributes:
         start, end: seconds on the clip's clock.
-        ids: N track numbers; m: N,2 normalised places in the first frame.
-        shift: N,2 displacement in pixels of the sampled frames.
+        pair: the pair of frames; m: N,2 normalised places in the first.
+        noise: standard deviation of a normalised coordinate.
         turn: rotation and zoom that explain most points; left: N,2 residuals after undoing it (normalised).
         turn_cost: mean truncated squared residual in noise units, of rotation and zoom alone.
         travel_costs: D the same for every direction of DIRECTIONS, with the price of depths.
@@ -52,9 +90,9 @@ class Window:
 
     start: float
     end: float
-    ids: NDArray[np.int64]
+    pair: Pair
     m: Array
-    shift: Array
+    noise: float
     turn: Turn
     left: Array
     turn_cost: float
@@ -66,29 +104,19 @@ class Window:
         return self.end - self.start
 
 
-def normalise(xy: NDArray[np.float32], tracks: Tracks, focal_px: float) -> Array:
-    """Pixels of the sampled frame to normalised coordinates."""
-    centre = np.array([(tracks.width - 1) / 2, (tracks.height - 1) / 2])
-    return np.asarray((xy.astype(np.float64) - centre) / focal_px)
-
-
-def make_windows(tracks: Tracks, focal_px: float) -> list[Window]:
-    """All windows of a clip in time order; pairs with too few common points are left out."""
+def make_pairs(tracks: Tracks) -> list[Pair]:
+    """Pairs of a clip in time order; those with too few common points are left out."""
     count = len(tracks.frames)
     if count < 2:
         return []
     step = (tracks.frames[-1].time - tracks.frames[0].time) / (count - 1)
     baseline = int(np.clip(round(BASELINE_SECONDS / max(step, 1e-6)), 1, max(count - 1, 1)))
     hop = int(np.clip(round(HOP_SECONDS / max(step, 1e-6)), 1, max(baseline, 1)))
-    windows = []
-    for first in range(0, max(count - baseline, 1), hop):
-        window = _window(tracks, first, min(first + baseline, count - 1), focal_px)
-        if window is not None:
-            windows.append(window)
-    return windows
+    pairs = [_pair(tracks, first, min(first + baseline, count - 1)) for first in range(0, count - baseline, hop)]
+    return [pair for pair in pairs if pair is not None]
 
 
-def _window(tracks: Tracks, first: int, last: int, focal_px: float) -> Window | None:
+def _pair(tracks: Tracks, first: int, last: int) -> Pair | None:
     alive = len(tracks.frames[first].ids)
     ids, a, b = tracks.pair(first, last)
     while last - first > 1 and len(ids) < max(MIN_KEPT * alive, 2 * MIN_POINTS):
@@ -99,17 +127,64 @@ def _window(tracks: Tracks, first: int, last: int, focal_px: float) -> Window | 
     if len(ids) > MAX_POINTS:
         pick = np.linspace(0, len(ids) - 1, MAX_POINTS).astype(int)
         ids, a, b = ids[pick], a[pick], b[pick]
-    m, target = normalise(a, tracks, focal_px), normalise(b, tracks, focal_px)
-    noise = NOISE_PX / focal_px
+    centre = np.array([(tracks.width - 1) / 2, (tracks.height - 1) / 2])
+    zero = tracks.frames[0].time
+    return Pair(tracks.frames[first].time - zero, tracks.frames[last].time - zero, ids, a - centre, b - centre)
+
+
+def calibrate(pairs: list[Pair], short_side: int, focal_px: float | None = None) -> Lens:
+    """Focal length (unless given) and tracking noise of a clip, from its pairs with most motion.
+
+    The noise is what remains across the best epipolar direction; the focal length is the one whose turns explain the
+    pairs best, near FOCAL_RATIO if they do not tell.
+    """
+    default = focal_px or FOCAL_RATIO * short_side
+    sizes = np.array([np.median(np.abs(pair.b - pair.a).max(axis=1)) for pair in pairs])
+    some = [pairs[at] for at in np.argsort(-sizes)[:: max(len(pairs) // (2 * SOME_PAIRS), 1)][:SOME_PAIRS]]
+    noise_px = float(np.median([_across_px(pair, Lens(default, MIN_NOISE_PX)) for pair in some]))
+    noise_px = float(np.clip(NOISE_MARGIN * noise_px, MIN_NOISE_PX, MAX_NOISE_PX))
+    moving = [pairs[at] for at in np.argsort(-sizes)[:SOME_PAIRS] if sizes[at] > FOCAL_SHIFT * short_side]
+    if focal_px is not None or not moving:
+        return Lens(default, noise_px)
+    lenses = [Lens(float(ratio * short_side), noise_px) for ratio in FOCAL_RATIOS]
+    costs = np.array([[turn_cost(pair, lens) for lens in lenses] for pair in moving])
+    explained = costs.min(axis=1) < FOCAL_COST
+    if not explained.any():
+        return Lens(default, noise_px)
+    total = costs[explained].sum(axis=0) * WINDOW_WEIGHT + FOCAL_PRICE * np.log(FOCAL_RATIOS / FOCAL_RATIO) ** 2
+    return lenses[int(total.argmin())]
+
+
+def _across_px(pair: Pair, lens: Lens) -> float:
+    m, noise = pair.a / lens.focal_px, 2 * lens.noise(pair)
+    _, left = fit_turn(m, pair.b / lens.focal_px, noise)
+    across = fit_travel(m, left, DIRECTIONS, noise).across
+    return float(1.4826 * np.median(np.abs(across), axis=1).min() * lens.focal_px)
+
+
+def turn_cost(pair: Pair, lens: Lens) -> float:
+    """Mean truncated squared residual of rotation and zoom alone, in noise units."""
+    noise = lens.noise(pair)
+    _, left = fit_turn(pair.a / lens.focal_px, pair.b / lens.focal_px, noise)
+    return float(_truncated((left**2).sum(axis=1), noise).mean())
+
+
+def make_windows(pairs: list[Pair], lens: Lens) -> list[Window]:
+    """Fit every pair with all hypotheses."""
+    return [_window(pair, lens) for pair in pairs]
+
+
+def _window(pair: Pair, lens: Lens) -> Window:
+    m, target = pair.a / lens.focal_px, pair.b / lens.focal_px
+    noise = lens.noise(pair)
     turn, left = fit_turn(m, target, noise)
     travel = fit_travel(m, left, DIRECTIONS, noise)
-    start = tracks.frames[0].time
     return Window(
-        start=tracks.frames[first].time - start,
-        end=tracks.frames[last].time - start,
-        ids=ids,
+        start=pair.start,
+        end=pair.end,
+        pair=pair,
         m=m,
-        shift=(b - a).astype(np.float64),
+        noise=noise,
         turn=turn,
         left=left,
         turn_cost=float(_truncated((left**2).sum(axis=1), noise).mean()),
@@ -121,9 +196,9 @@ def _truncated(squared: Array, noise: float) -> Array:
     return np.asarray(np.minimum(squared / noise**2, COST_LIMIT))
 
 
-def parallax(window: Window, direction: Array, noise: float) -> tuple[Turn, Array]:
+def parallax(window: Window, direction: Array) -> tuple[Turn, Array]:
     """Turn of the window given a direction of travel, and N inverse depths times distance (signed, normalised)."""
-    travel = fit_travel(window.m, window.left, direction[None], noise)
+    travel = fit_travel(window.m, window.left, direction[None], window.noise)
     line = epipolar(window.m, direction[None])[0]
     length = np.maximum(np.linalg.norm(line, axis=1), 0.05)
     return window.turn.turned(travel.turns[0]), travel.along[0] / length
