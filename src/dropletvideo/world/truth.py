@@ -1,0 +1,128 @@
+"""Truth files: what is known about a rendered video, as `NAME.truth.json` and `NAME.truth.npz` beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dropletvideo.moves import CameraClass
+from dropletvideo.records import BoundaryKind
+from dropletvideo.world.captions import caption_of
+from dropletvideo.world.shot import Shot
+from dropletvideo.world.visibility import visibility_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrueBoundary:
+    """An edit boundary, with the meaning of `records.Boundary`."""
+
+    frame: int
+    end_frame: int
+    kind: BoundaryKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Take:
+    """A shot's place in a file: frames `start_frame` to `end_frame` (exclusive), blended frames of its start included.
+
+    `effects` lists {effect, start, end} in seconds from the shot's start; with one inside, the class is C6.
+    `frame_times` are the shot's own times (seconds) of its frames in the file, when they are not one after the other.
+    """
+
+    shot: Shot
+    start_frame: int
+    end_frame: int
+    effects: tuple[dict[str, Any], ...] = ()
+    frame_times: tuple[float, ...] | None = field(default=None, repr=False)
+
+    @property
+    def camera_class(self) -> CameraClass:
+        """C6 when an effect is inside, else the shot's class."""
+        return "C6" if self.effects else self.shot.camera_class
+
+    def times(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The shot's own time of every frame of this take."""
+        if self.frame_times is not None:
+            return np.array(self.frame_times)
+        return np.arange(self.end_frame - self.start_frame) / self.shot.source_fps
+
+
+def shot_truth(take: Take) -> dict[str, Any]:
+    """The JSON-able truth of one take."""
+    shot = take.shot
+    moves = []
+    for move, metres in zip(shot.moves, shot.metres, strict=True):
+        row = move.as_dict()
+        if metres is not None:
+            row["metres"] = metres
+        moves.append(row)
+    return {
+        "start_frame": take.start_frame,
+        "end_frame": take.end_frame,
+        "camera_class": take.camera_class,
+        "moves": moves,
+        "caption": caption_of(shot),
+        "events": [{key: value for key, value in asdict(event).items() if value is not None} for event in shot.events],
+        "effects": list(take.effects),
+        "objects": [thing.name for thing in shot.scene.objects],
+        "seed": shot.seed,
+        "flat": shot.scene.flat,
+        "weak_texture": shot.scene.weak,
+    }
+
+
+def write_truth(
+    video: Path, takes: Sequence[Take], boundaries: Sequence[TrueBoundary], *, rate: float, size: tuple[int, int], seed: int
+) -> None:
+    """Write both truth files beside `video`; each appears whole or not at all.
+
+    The .npz holds `K` F,3,3 and `cam_to_world` F,4,4 per frame of the file (during a blend: of the take that the frame
+    is counted to), `shot` F (number of the take), `boxes_S` F_S,O,4 and `visibility_S` F_S,O per take S.
+    """
+    height, width = size
+    truth = {
+        "fps": rate,
+        "frames": takes[-1].end_frame,
+        "height": height,
+        "width": width,
+        "seed": seed,
+        "boundaries": [asdict(boundary) for boundary in boundaries],
+        "shots": [shot_truth(take) for take in takes],
+    }
+    arrays: dict[str, Any] = {}
+    matrices, poses, numbers = [], [], []
+    for number, take in enumerate(takes):
+        cameras = take.shot.cameras_at(height, width, take.times())
+        seen = visibility_of(take.shot, cameras)
+        matrices.append(cameras.K)
+        poses.append(cameras.cam_to_world)
+        numbers.append(np.full(len(cameras.times), number))
+        arrays[f"boxes_{number}"], arrays[f"visibility_{number}"] = seen.boxes, seen.share
+    arrays |= {"K": np.concatenate(matrices), "cam_to_world": np.concatenate(poses), "shot": np.concatenate(numbers)}
+    _replace(truth_path(video, "json"), json.dumps(truth, indent=1).encode())
+    part = truth_path(video, "npz").with_suffix(".part.npz")
+    np.savez_compressed(part, **arrays)
+    os.replace(part, truth_path(video, "npz"))
+
+
+def truth_path(video: Path, kind: str) -> Path:
+    """`NAME.truth.json` or `NAME.truth.npz` of a video `NAME.mp4`."""
+    return video.with_name(f"{video.stem}.truth.{kind}")
+
+
+def read_truth(video: Path) -> dict[str, Any]:
+    """The JSON truth of a rendered video."""
+    loaded: dict[str, Any] = json.loads(truth_path(video, "json").read_text())
+    return loaded
+
+
+def _replace(path: Path, content: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    os.replace(part, path)
