@@ -1,0 +1,85 @@
+"""Cut chosen clips into mp4 files, frame by frame: the file holds exactly frames `start_frame` to `end_frame`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dropletvideo import media
+from dropletvideo.engine import heartbeat
+from dropletvideo.errors import DropletError, MediaError
+
+TAG_COLUMNS = ("clip_id", "video_id", "start_frame", "end_frame", "camera_class", "camera_moves", "motion_score")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """How files are cut: folder, x264 quality and preset, and the short side (None keeps the size).
+
+    A source of variable rate is read twice, so that its frame times can be kept.
+    """
+
+    folder: Path
+    crf: int = 18
+    preset: str = "medium"
+    short_side: int | None = None
+
+    def __call__(self, clips: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+        """Write clips; `{clip_id, video_path, reason}` for each that could not be written.
+
+        A file that is there already is kept: names are clip ids, and files appear only when complete.
+        """
+        failures = []
+        for clip in clips:
+            heartbeat()
+            if self.path_of(clip).exists():
+                continue
+            try:
+                self._write(clip)
+            except DropletError as error:
+                found = {"clip_id": str(clip["clip_id"]), "video_path": str(clip["video_path"])}
+                failures.append({**found, "reason": str(error)})
+        return failures
+
+    def path_of(self, clip: Mapping[str, Any]) -> Path:
+        """Where a clip's file lies."""
+        return self.folder / f"{clip['clip_id']}.mp4"
+
+    def _write(self, clip: Mapping[str, Any]) -> None:
+        path, start, end = str(clip["video_path"]), int(clip["start_frame"]), int(clip["end_frame"])
+        times = _times(path, start, end) if media.probe(path).is_variable_rate is not False else None
+        media.write_video(
+            self.path_of(clip),
+            _frames(path, start, end, self.short_side),
+            playback_fps=float(clip["source_fps"]),
+            metadata={key: clip[key] for key in TAG_COLUMNS if clip.get(key) is not None},
+            crf=self.crf,
+            preset=self.preset,
+            times=times,
+        )
+
+
+def _frames(path: str, start: int, end: int, short_side: int | None) -> Iterator[NDArray[np.uint8]]:
+    """Runs of frames `start` to `end`.
+
+    Raises:
+        MediaError: the video has become shorter than the clip.
+    """
+    count = 0
+    for run in media.stream(path, start_frame=start, end_frame=end, short_side=short_side):
+        heartbeat()
+        count += len(run.indices)
+        yield run.frames
+    if count != end - start:
+        raise MediaError(path, f"gives {count} of the frames {start} to {end}: it has changed, curate it again")
+
+
+def _times(path: str, start: int, end: int) -> list[float]:
+    runs = media.stream(path, start_frame=start, end_frame=end, short_side=16, colour="gray")
+    times = np.concatenate([run.times for run in runs] or [np.zeros(0)])
+    return [float(time - times[0]) for time in times]

@@ -1,0 +1,76 @@
+"""From shots to clips: trim, then length limits. Works while a video is still being decoded.
+
+A shot longer than `max_seconds` is cut from its front into pieces of that length. The last piece is never too short
+for `min_seconds`: what is left over takes its missing frames from the piece before, so a split loses no frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dropletvideo.tables.spans import Shot
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lengths:
+    """A clip rule (see `tables.plan`): pure, and what it promises for an open shot it keeps.
+
+    Args:
+        trim_start_seconds, trim_end_seconds: taken off each shot at its start and end.
+        min_seconds: a shorter clip is dropped.
+        max_seconds: a longer one is split; at least twice `min_seconds`. None splits nothing.
+    """
+
+    trim_start_seconds: float = 0.0
+    trim_end_seconds: float = 0.0
+    min_seconds: float = 1.0
+    max_seconds: float | None = None
+
+    def __call__(self, shot: Shot) -> Sequence[tuple[int, int]]:
+        """Spans (start_frame, end_frame) of the shot's clips, in order."""
+        clock = shot.clock
+        start = self._after(shot, shot.start_frame, self.trim_start_seconds)
+        end = self._before(shot, shot.end_frame, self.trim_end_seconds)
+        pieces: list[tuple[int, int]] = []
+        if self.max_seconds is not None:
+            while start < end:
+                cut = self._after(shot, start, self.max_seconds)
+                # the piece is whole only once enough is known behind it to make another
+                if cut >= end or clock.seconds(end) - clock.seconds(cut) < self.min_seconds - 1e-6:
+                    break
+                pieces.append((start, cut))
+                start = cut
+        pieces.extend(self._last(shot, start, end))
+        return [piece for piece in pieces if not shot.is_closed or self._is_long(shot, piece)]
+
+    def _last(self, shot: Shot, start: int, end: int) -> list[tuple[int, int]]:
+        """What is left behind the whole pieces: one clip, or two where it is over length by less than a clip."""
+        if end <= start:
+            return []
+        cut = self._after(shot, start, self.max_seconds) if self.max_seconds is not None else end
+        if not shot.is_closed:
+            # frames that a later split may still need are not promised to this piece
+            held = end if self.max_seconds is None else min(cut, self._before(shot, end, self.min_seconds))
+            return [(start, held)] if held > start else []
+        if cut >= end:
+            return [(start, end)]
+        middle = max(start + 1, self._before(shot, end, self.min_seconds))
+        return [(start, middle), (middle, end)]
+
+    def _is_long(self, shot: Shot, piece: tuple[int, int]) -> bool:
+        return shot.clock.seconds(piece[1]) - shot.clock.seconds(piece[0]) >= self.min_seconds - 1e-6
+
+    @staticmethod
+    def _after(shot: Shot, frame: int, seconds: float) -> int:
+        """First frame at least `seconds` after `frame`."""
+        return shot.clock.frame_at(shot.clock.seconds(frame) + seconds) if seconds > 0 else frame
+
+    @staticmethod
+    def _before(shot: Shot, frame: int, seconds: float) -> int:
+        """Last frame at least `seconds` before `frame`."""
+        if seconds <= 0:
+            return frame
+        wanted = shot.clock.seconds(frame) - seconds
+        found = shot.clock.frame_at(wanted)
+        return found if shot.clock.seconds(found) <= wanted + 1e-6 else found - 1
