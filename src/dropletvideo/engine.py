@@ -42,15 +42,19 @@ def heartbeat() -> None:
         _beat()
 
 
+Results = Generator[tuple[Row, Result | Exception], None, None]
+TOLERATED: tuple[type[Exception], ...] = (DropletError, OSError)
+
+
 def map_rows(
     function: Callable[[Row], Result],
     rows: Iterable[Row],
     *,
     workers: int = 1,
     timeout_seconds: float | None = None,
-    tolerate: tuple[type[Exception], ...] = (DropletError, OSError),
+    tolerate: tuple[type[Exception], ...] = TOLERATED,
     label: Callable[[Row], str] = str,
-) -> Generator[tuple[Row, Result | Exception], None, None]:
+) -> Results[Row, Result]:
     """Yield (row, result or exception) as rows finish; close the generator to stop at once.
 
     Args:
@@ -64,19 +68,53 @@ def map_rows(
     Raises:
         DropletError: workers cannot be started at all.
     """
-    if workers <= 1 and timeout_seconds is None:
-        yield from _map_here(function, rows, tolerate)
-        return
-    pool = _Pool(function, max(1, workers), timeout_seconds, tolerate, label)
-    try:
-        yield from pool.run(iter(rows))
-    finally:
-        pool.kill()
+    with Workers(workers, timeout_seconds) as pool:
+        yield from pool.map(function, rows, tolerate=tolerate, label=label)
+
+
+class Workers:
+    """Worker processes that serve several maps, one after the other; `map_rows` is the short form for one.
+
+    Args:
+        workers: 0 or 1 without a time limit means this process; otherwise so many worker processes.
+        timeout_seconds: longest silence of a row before its worker is killed; None waits for ever.
+    """
+
+    def __init__(self, workers: int = 1, timeout_seconds: float | None = None) -> None:
+        in_process = workers <= 1 and timeout_seconds is None
+        self._pool = None if in_process else _Pool(max(1, workers), timeout_seconds)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.kill()
+
+    def map(
+        self,
+        function: Callable[[Row], Result],
+        rows: Iterable[Row],
+        *,
+        tolerate: tuple[type[Exception], ...] = TOLERATED,
+        label: Callable[[Row], str] = str,
+    ) -> Results[Row, Result]:
+        """As `map_rows`."""
+        if self._pool is None:
+            yield from _map_here(function, rows, tolerate)
+            return
+        finished = False
+        try:
+            yield from self._pool.run(_Job(function, tolerate), iter(rows), label)
+            finished = True
+        finally:
+            if not finished:
+                self._pool.kill()
 
 
 def _map_here(
     function: Callable[[Row], Result], rows: Iterable[Row], tolerate: tuple[type[Exception], ...]
-) -> Generator[tuple[Row, Result | Exception], None, None]:
+) -> Results[Row, Result]:
     for row in rows:
         result: Result | Exception
         try:
@@ -86,6 +124,14 @@ def _map_here(
         yield row, result
 
 
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What a worker does with each row; sent to it once."""
+
+    function: Callable[[Any], Any]
+    tolerate: tuple[type[Exception], ...]
+
+
 @dataclass(eq=False)
 class _Worker:
     process: Any
@@ -93,27 +139,24 @@ class _Worker:
     ready: bool = False
     row: Any = None
     busy: bool = False
+    job: _Job | None = None
     last_sign: float = field(default_factory=time.monotonic)
 
 
 class _Pool:
     """Worker processes, each with one row at a time over its own pipe."""
 
-    def __init__(
-        self,
-        function: Callable[[Any], Any],
-        size: int,
-        timeout_seconds: float | None,
-        tolerate: tuple[type[Exception], ...],
-        label: Callable[[Any], str],
-    ) -> None:
-        self.function, self.size, self.timeout_seconds = function, size, timeout_seconds
-        self.tolerate, self.label = tolerate, label
+    def __init__(self, size: int, timeout_seconds: float | None) -> None:
+        self.size, self.timeout_seconds = size, timeout_seconds
+        self.label: Callable[[Any], str] = str
         self.workers: list[_Worker] = []
         self.failed_starts = 0
 
-    def run(self, rows: Iterator[Any]) -> Generator[tuple[Any, Any], None, None]:
+    def run(
+        self, job: _Job, rows: Iterator[Any], label: Callable[[Any], str]
+    ) -> Generator[tuple[Any, Any], None, None]:
         """Hand out rows until none is left and every worker is idle."""
+        self.label = label
         waiting = _Rows(rows)
         while waiting or any(worker.busy for worker in self.workers):
             busy = sum(worker.busy for worker in self.workers)
@@ -121,7 +164,7 @@ class _Pool:
                 self.workers.append(self._start())
             for worker in self.workers:
                 if worker.ready and not worker.busy and waiting:
-                    self._hand_out(worker, waiting.pop())
+                    self._hand_out(worker, job, waiting.pop())
             for worker in self._with_news():
                 yield from self._listen(worker)
             yield from self._give_up_on_silent()
@@ -129,16 +172,18 @@ class _Pool:
     def _start(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, self.function, self.tolerate), daemon=True)
+        process = context.Process(target=_work, args=(theirs,), daemon=True)
         with runtime.thread_environment(1):
             process.start()
         theirs.close()
         return _Worker(process, ours)
 
-    def _hand_out(self, worker: _Worker, row: Any) -> None:
+    def _hand_out(self, worker: _Worker, job: _Job, row: Any) -> None:
         worker.row, worker.busy, worker.last_sign = row, True, time.monotonic()
+        fresh = None if worker.job is job else job
+        worker.job = job
         with suppress(BrokenPipeError, ConnectionResetError):  # a dead worker is noticed by its sentinel
-            worker.connection.send(row)
+            worker.connection.send((fresh, row))
 
     def _with_news(self) -> list[_Worker]:
         sources: dict[Any, _Worker] = {worker.connection: worker for worker in self.workers}
@@ -236,31 +281,44 @@ def _how_ended(code: int | None) -> str:
     return f"exit code {code}"
 
 
-def _work(connection: Connection, function: Callable[[Any], Any], tolerate: tuple[type[Exception], ...]) -> None:
+def _work(connection: Connection) -> None:
     """Body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides who ends
     threading.Thread(target=_end_with_parent, daemon=True).start()
     runtime.limit_threads(1)
     send = _sender(connection)
     send(("ready", None))
+    job: _Job | None = None
     while True:
         try:
-            row = connection.recv()
+            fresh, row = connection.recv()
         except (EOFError, ConnectionResetError):
             return
-        send(_answer(function, row, tolerate))
-
-
-def _answer(function: Callable[[Any], Any], row: Any, tolerate: tuple[type[Exception], ...]) -> tuple[str, Any]:
-    try:
-        return "result", function(row)
-    except BaseException as error:  # the parent raises what is not tolerated
+        except BaseException as error:  # a function or row that cannot be loaded here
+            send(("fatal", _portable(error)))
+            continue
+        job = fresh or job
+        assert job is not None
         try:
-            pickle.loads(pickle.dumps(error))
-        except (pickle.PicklingError, TypeError, AttributeError, ValueError):
-            error = DropletError(f"{type(error).__name__}: {error}")
-            return "error", error
-        return ("error" if isinstance(error, tolerate) else "fatal"), error
+            send(_answer(job, row))
+        except (pickle.PicklingError, TypeError, AttributeError) as error:  # nothing was sent: pickling comes first
+            send(("fatal", DropletError(f"the result of {job.function} cannot be sent back: {error}")))
+
+
+def _answer(job: _Job, row: Any) -> tuple[str, Any]:
+    try:
+        return "result", job.function(row)
+    except BaseException as error:  # the parent raises what is not tolerated
+        return ("error" if isinstance(error, job.tolerate) else "fatal"), _portable(error)
+
+
+def _portable(error: BaseException) -> BaseException:
+    """The exception itself if it survives the journey, else one of ours with its words."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except (pickle.PicklingError, TypeError, AttributeError, ValueError):
+        return DropletError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _sender(connection: Connection) -> Callable[[tuple[str, Any]], None]:

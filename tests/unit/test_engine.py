@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dropletvideo.engine import heartbeat, map_rows
-from dropletvideo.errors import DecoderTimeout, DropletError, MediaError
+from dropletvideo.engine import Workers, heartbeat, map_rows
+from dropletvideo.errors import DecoderTimeout, MediaError
 
 
 def act(row):  # noqa: C901 - one branch per kind of row
@@ -111,9 +111,25 @@ class Unloadable:
         return refuse_to_load, ()
 
 
-def test_workers_that_cannot_start_end_the_map_with_one_clear_error(capfd):
-    with pytest.raises(DropletError, match="did not start"):
+def test_a_function_that_cannot_be_loaded_ends_the_map_with_its_own_error():
+    with pytest.raises(RuntimeError, match="cannot be loaded here"):
         list(map_rows(Unloadable(), [1], timeout_seconds=60.0))
+
+
+def test_a_script_without_a_main_guard_is_told_so(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        SCRIPT.format(folder=str(Path(__file__).parent)).replace('if __name__ == "__main__":', "if True:")
+    )
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
+    assert "did not start" in ended.stderr
+    assert "__main__" in ended.stderr
+
+
+def test_workers_are_kept_from_one_map_to_the_next():
+    with Workers(1, 60.0) as workers:
+        pids = [dict(workers.map(act, ["pid"]))["pid"] for _ in range(2)]
+    assert pids[0] == pids[1] != os.getpid()
 
 
 SCRIPT = """
