@@ -1,0 +1,295 @@
+"""`report.html`: scores beside baselines and ceiling, motion against M, camera confusion, best and worst videos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dropletvideo import media
+from dropletvideo.errors import DropletError
+from dropletvideo.evaluate.metric import ScoredRow
+from dropletvideo.evaluate.rows import MODEL, Result, scores_of
+from dropletvideo.evaluate.score import Evaluation
+from dropletvideo.evaluate.summary import shown
+from dropletvideo.pages.charts import Axes, Point
+from dropletvideo.pages.grid import Column, Interval
+from dropletvideo.pages.page import NoteStyle, Page, Tile
+from dropletvideo.pages.pictures import Player
+
+ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
+SHOWN_VIDEOS = 4
+MAX_PLAYER_BYTES = 3_000_000
+
+
+def write_report(evaluation: Evaluation, path: Path | str, *, title: str = "Evaluation") -> int:
+    """Write the report; returns its size in bytes."""
+    page = Page(title, str(evaluation.summary["protocol"]["manifest"]))
+    add_scores(page, evaluation)
+    add_motion(page, evaluation.summary)
+    add_camera(page, evaluation.summary)
+    add_videos(page, evaluation)
+    _add_rows(page, evaluation)
+    _add_protocol(page, evaluation.summary)
+    return page.save(path)
+
+
+def add_scores(page: Page, evaluation: Evaluation) -> None:
+    """Key figures, weak points, and the table of all systems."""
+    summary = evaluation.summary
+    model = summary["systems"].get(MODEL, {})
+    page.lead(
+        f"{model.get('scored', 0)} of {model.get('rows', 0)} videos scored, "
+        f"from {summary['protocol']['groups']} independent images or prompts."
+    )
+    page.tiles(_tiles(summary))
+    page.section("What is weak")
+    if summary["weak"]:
+        for sentence in summary["weak"]:
+            page.note(sentence, "warning")
+    else:
+        page.note("None of the automatic checks found a weak point; they are few.", "info")
+    page.section(
+        "Scores beside baselines", "Mean with its 95 % bootstrap interval. ↑ higher is better, ↓ lower is better."
+    )
+    systems = summary["systems"]
+    rows = []
+    for column in summary["columns"]:
+        row = {"score": f"{column['label']}{ARROWS[column['better']]}", "unit": column["unit"]}
+        row |= {name: shown(found["scores"].get(column["name"]), column) for name, found in systems.items()}
+        rows.append(row)
+    headings = [Column(key=name, title=found["label"]) for name, found in systems.items()]
+    page.table(rows, [Column(key="score"), Column(key="unit"), *headings])
+    for metric in evaluation.metrics:
+        page.text(f"**{metric.title}.** {metric.about}")
+    _add_failures(page, summary)
+
+
+def add_motion(page: Page, summary: Mapping[str, Any]) -> None:
+    """Measured motion against the M asked, for every system that has it; nothing with fewer than two M."""
+    found = {
+        system["label"]: system["tables"]["motion"]["consistent"]
+        for system in summary["systems"].values()
+        if "motion" in system["tables"]
+    }
+    if not found:
+        return
+    page.section(
+        "Motion against M",
+        "M is frames per second of source time: low M asks for fast motion. Points are means over images of the "
+        "motion in forward-backward consistent flow, whiskers their 95 % intervals.",
+    )
+    series = {label: _points(response) for label, response in found.items()}
+    page.scatter(
+        {label: points for label, points in series.items() if points},
+        axes=Axes(x_label="M asked", y_label="motion, diagonals/s", log_x=True, zero_y=True),
+        is_joined=True,
+    )
+    page.table([_response_row(label, response) for label, response in found.items()])
+
+
+def add_camera(page: Page, summary: Mapping[str, Any]) -> None:
+    """Moves asked against measured: per system, per move and M, and the model's confusion; nothing without asks."""
+    found = {s["label"]: s["tables"]["camera"] for s in summary["systems"].values() if "camera" in s["tables"]}
+    if not found:
+        return
+    page.section(
+        "Camera moves asked against measured",
+        "F1 over sets of moves; corrected so that the best constant answer has 0 and a perfect camera 1. "
+        "Found: videos asking one move in which that move was measured.",
+    )
+    page.table([_camera_row(label, table) for label, table in found.items()])
+    model = summary["systems"].get(MODEL, {}).get("tables", {}).get("camera")
+    if model is None:
+        return
+    page.heading("Found, by move and M")
+    page.table([_move_row(move, cells) for move, cells in model["single_move"]["by_move"].items()])
+    page.heading("What was measured where one move was asked")
+    measured = sorted({name for cells in model["confusion"].values() for name in cells})
+    page.table(
+        [{"asked": move, **{name: cells.get(name) for name in measured}} for move, cells in model["confusion"].items()],
+        [Column(key="asked"), *[Column(key=name, title=name, digits=2, heat="high") for name in measured]],
+        caption="Share of the videos; a row may sum to more than 1, since several moves can be measured in one video.",
+    )
+
+
+def add_videos(page: Page, evaluation: Evaluation) -> None:
+    """Best and worst videos of the model by its first ranking column, with the baselines of the first as players."""
+    scored = [
+        ScoredRow(row=result.row, measures=result.measures, scores=scores_of(result, evaluation.metrics))
+        for result in evaluation.results
+        if result.system == MODEL and result.error is None
+    ]
+    for column in _ranking_columns(evaluation.summary):
+        ranked = _ranked(scored, column)
+        if not ranked:
+            continue
+        count = min(SHOWN_VIDEOS, max(1, len(ranked) // 2))
+        page.section(f"Best and worst by {column['label']}")
+        page.heading("Best")
+        page.videos(_players(ranked[:count], column))
+        if len(ranked) > 1:
+            page.heading("Worst")
+            page.videos(_players(ranked[-count:][::-1], column))
+    _add_strips(page, evaluation.results)
+
+
+def _tiles(summary: Mapping[str, Any]) -> list[Tile]:
+    """PSNR, ratio, camera and failures of the model."""
+    model = summary["systems"].get(MODEL, {})
+    tiles = []
+    psnr, ceiling = (
+        summary["systems"].get(system, {}).get("scores", {}).get("first_frame_psnr") for system in (MODEL, "codec")
+    )
+    if psnr and psnr["value"] is not None:
+        note = f"codec ceiling {ceiling['value']:.1f} dB" if ceiling and ceiling["value"] is not None else ""
+        tiles.append(Tile(label="first frame", value=f"{psnr['value']:.1f} dB", note=note))
+    response = model.get("tables", {}).get("motion", {}).get("consistent")
+    if response and response["ratio"]["value"] is not None:
+        ratio = response["ratio"]
+        note = "" if ratio["low"] is None else f"95 % {ratio['low']:.2f} to {ratio['high']:.2f}"
+        label = f"motion, M={response['low_motion']:g} over M={response['high_motion']:g}"
+        style: NoteStyle = "good" if ratio["low"] is not None and ratio["low"] > 1 else "warning"
+        tiles.append(Tile(label=label, value=f"{ratio['value']:.2f}×", note=note, style=style))
+    camera = model.get("tables", {}).get("camera")
+    if camera and camera["single_move"]["found"]["value"] is not None:
+        found = camera["single_move"]["found"]
+        tiles.append(Tile(label="single moves found", value=f"{found['value']:.0%}", note=f"{found['count']} videos"))
+    failed = sum(system["failed"] for system in summary["systems"].values())
+    tiles.append(Tile(label="videos without a score", value=failed, style="warning" if failed else "good"))
+    return tiles
+
+
+def _add_failures(page: Page, summary: Mapping[str, Any]) -> None:
+    failures = [
+        {"system": system["label"], **failure}
+        for system in summary["systems"].values()
+        for failure in (*system["failures"], *system["judge_failures"])
+    ]
+    if failures:
+        page.heading("Videos without a score")
+        page.table(failures, ["system", "id", "judge", "reason"])
+
+
+def _points(response: Mapping[str, Any]) -> list[Point]:
+    return [
+        Point(x=level["motion"], y=level["value"], low=level["low"], high=level["high"], label=f"M={level['motion']:g}")
+        for level in response["levels"]
+        if level["value"] is not None
+    ]
+
+
+def _response_row(label: str, response: Mapping[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {"system": label}
+    row |= {f"M={level['motion']:g}": _cell(level) for level in response["levels"]}
+    row[f"ratio M={response['low_motion']:g} / M={response['high_motion']:g}"] = _cell(response["ratio"])
+    row["rank correlation with M"] = _cell(response["spearman"])
+    row["images that fall at every step"] = _cell(response["falling_share"])
+    return row
+
+
+def _camera_row(label: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "system": label,
+        "F1": table["f1"],
+        "F1 corrected": table["f1_chance_corrected"],
+        "best constant answer": " + ".join(table["best_constant_policy"]["moves"]),
+        "its F1": table["best_constant_policy"]["f1"],
+        "found": _cell(table["single_move"]["found"]),
+    }
+
+
+def _move_row(move: str, cells: Mapping[str, Any]) -> dict[str, Any]:
+    row = {"asked": move, "videos": cells["all"]["count"], "found": cells["all"]["value"]}
+    return row | {f"M={each['motion']:g}": each["value"] for each in cells["by_motion"]}
+
+
+def _cell(estimate: Mapping[str, Any]) -> Interval | float | None:
+    if estimate["value"] is None or estimate["low"] is None:
+        value: float | None = estimate["value"]
+        return value
+    return Interval(estimate["value"], estimate["low"], estimate["high"])
+
+
+def _ranking_columns(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The first column of each metric that has a better end, of first frame, compensated flicker and camera."""
+    wanted = ("first_frame_psnr", "compensated_flicker", "camera_f1")
+    return [column for name in wanted for column in summary["columns"] if column["name"] == name]
+
+
+def _ranked(scored: Sequence[ScoredRow], column: Mapping[str, Any]) -> list[ScoredRow]:
+    """Rows that have this score, best first."""
+    sign = -1.0 if column["better"] == "higher" else 1.0
+    keyed = [(value, each) for each in scored if (value := each.scores.get(column["name"])) is not None]
+    return [each for _, each in sorted(keyed, key=lambda pair: (sign * pair[0], pair[1].row.id))]
+
+
+def _players(rows: Sequence[ScoredRow], column: Mapping[str, Any]) -> list[Player]:
+    players = []
+    for each in rows:
+        if each.row.video.stat().st_size > MAX_PLAYER_BYTES:
+            continue
+        value = each.scores[column["name"]]
+        motion = "" if each.row.motion is None else f" · M={each.row.motion:g}"
+        asked = f" · asked {', '.join(each.row.moves)}" if each.row.moves else ""
+        note = f"{value:.{column['decimals']}f} {column['unit']}{motion}{asked}"
+        players.append(Player(video=each.row.video, caption=each.row.id, note=note))
+    return players
+
+
+def _add_strips(page: Page, results: Sequence[Result]) -> None:
+    """The first scored video and its baselines as strips, so that a reader sees what the baselines are."""
+    first = next((result.row.id for result in results if result.system == MODEL and result.error is None), None)
+    strips = {}
+    for result in results:
+        if result.row.id == first and result.error is None:
+            try:
+                strips[result.system] = media.read_video(result.row.video).frames
+            except DropletError:
+                continue
+    if strips:
+        page.section("One request and its baselines", f"`{first}`, time from left to right.")
+        page.strips(strips)
+
+
+def _add_rows(page: Page, evaluation: Evaluation) -> None:
+    columns = evaluation.summary["columns"]
+    rows = []
+    for result in evaluation.results:
+        if result.system == MODEL:
+            scores = scores_of(result, evaluation.metrics) if result.error is None else {}
+            moves = None if result.row.moves is None else list(result.row.moves)
+            measured = result.measures.get("camera_moves")
+            rows.append(
+                {"id": result.row.id, "M": result.row.motion, "asked": moves, "measured": measured, **scores}
+                | ({"error": result.error} if result.error else {})
+            )
+    page.section("All videos")
+    with page.fold(f"{len(rows)} videos"):
+        named = [Column(key=each["name"], title=each["label"], digits=each["decimals"]) for each in columns]
+        error = [Column(key="error")] if any("error" in row for row in rows) else []
+        page.table(rows, [*(Column(key=key, title=key) for key in ("id", "M", "asked", "measured")), *named, *error])
+
+
+def _add_protocol(page: Page, summary: Mapping[str, Any]) -> None:
+    page.section("Protocol", "What is needed to take these figures again.")
+    page.table(
+        [{"what": key.replace("_", " "), "value": _flat(value)} for key, value in summary["protocol"].items()],
+        ["what", "value"],
+    )
+    missing = [
+        {"baseline": system["label"], **reason}
+        for system in summary["systems"].values()
+        for reason in system["not_made"]
+    ]
+    if missing:
+        page.heading("Baselines that could not be made")
+        page.table(missing)
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_flat(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_flat(item) for item in value)
+    return str(value)

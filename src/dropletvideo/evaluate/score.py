@@ -1,0 +1,281 @@
+"""Score a manifest: baselines, one decode per video, append-only rows, summary.
+
+    summary = evaluate_manifest("out/manifest.jsonl", "out/evaluation", EvaluateConfig(workers=2))
+
+Videos with equal bytes, image and fit are measured once (a frozen picture is the same for every M). A run that was
+stopped goes on where it was; `rows.jsonl` never loses a line. A video that cannot be read is a failed row: it has no
+score, and is tried again by the next run.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dropletvideo import __version__, media, runtime
+from dropletvideo.engine import map_rows
+from dropletvideo.errors import ConfigError
+from dropletvideo.evaluate import aggregate
+from dropletvideo.evaluate.baselines import KINDS, BaselineKind, Reconstruct, write_baselines
+from dropletvideo.evaluate.manifest import ManifestRow, read_manifest, write_manifest
+from dropletvideo.evaluate.metric import Metric, judges_of, load_metric, metric_names
+from dropletvideo.evaluate.rows import MODEL, Result, RowFile, file_digest, line_of, measure_key
+from dropletvideo.evaluate.summary import SYSTEMS, summarise, versions_of
+from dropletvideo.evaluate.weak import weak_points
+from dropletvideo.tables.plan import watch_video
+
+OnProgress = Callable[[str], None]
+
+
+class EvaluateConfig(BaseModel):
+    """How a manifest is scored. Unknown metrics are refused; `timeout_seconds` is the longest silence of one video."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metrics: tuple[str, ...] = Field(default_factory=lambda: tuple(metric_names()))
+    baselines: tuple[BaselineKind, ...] = ("frozen", "ken_burns", "shuffled", "real")
+    workers: int = Field(default=1, ge=1)
+    timeout_seconds: float | None = Field(default=300.0, gt=0)
+
+    def load_metrics(self) -> list[Metric]:
+        """The metrics by name.
+
+        Raises:
+            ConfigError: a name that is no file of `evaluate/metrics/`.
+        """
+        known = metric_names()
+        for name in self.metrics:
+            if name not in known:
+                raise ConfigError(f"metric {name!r} is unknown: one of {', '.join(known)}")
+        return [load_metric(name) for name in self.metrics]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What `evaluate_manifest` found; `summary` is what `summary.json` holds."""
+
+    out: Path
+    metrics: list[Metric]
+    results: list[Result]
+    summary: dict[str, Any]
+
+    @property
+    def num_failed(self) -> int:
+        """Videos, of the model or of baselines, that have no score, or not all of them."""
+        return sum(result.error is not None or bool(result.judge_errors) for result in self.results)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One video to measure; travels to a worker process."""
+
+    row: ManifestRow
+    metrics: tuple[str, ...]
+
+
+def evaluate_manifest(
+    manifest: Path | str,
+    out: Path | str,
+    config: EvaluateConfig | None = None,
+    *,
+    reconstruct: Reconstruct | None = None,
+    codec_name: str | None = None,
+) -> Evaluation:
+    """Score every video of a manifest beside its baselines; writes `rows.jsonl` and `summary.json` into `out`.
+
+    Args:
+        manifest: JSONL as `evaluate.manifest` describes.
+        out: folder for rows, summary and baseline videos.
+        config: which metrics and baselines; all metrics and the model-free baselines by default.
+        reconstruct: a codec's there and back, for the `codec` baseline; None leaves it out.
+        codec_name: what to call that codec in the protocol record.
+
+    Raises:
+        RequestError: the manifest is not valid.
+        ConfigError: a metric is unknown.
+    """
+    config, started = config or EvaluateConfig(), time.perf_counter()
+    manifest, out = Path(manifest), Path(out)
+    metrics = config.load_metrics()
+    rows = read_manifest(manifest)
+    kinds = [kind for kind in KINDS if kind in config.baselines or (kind == "codec" and reconstruct is not None)]
+    made, not_made = _make_baselines(rows, out / "baselines", kinds, reconstruct)
+    wanted = [(MODEL, row) for row in rows] + made
+    results = _measure_all(wanted, metrics, config, RowFile(out / "rows.jsonl"))
+    protocol = _protocol(manifest, rows, config, metrics) | {
+        "codec": codec_name if reconstruct is not None else None,
+        "wall_seconds": round(time.perf_counter() - started, 2),
+    }
+    summary = {"protocol": protocol, **summarise(results, metrics, not_made=not_made)}
+    summary["weak"] = weak_points(summary)
+    _write_json(out / "summary.json", summary)
+    return Evaluation(out=out, metrics=metrics, results=results, summary=summary)
+
+
+def measure_row(task: _Task) -> tuple[dict[str, Any], dict[str, str]]:
+    """Judge columns of one video and, by judge, what ended it; one decode for all judges."""
+    row, judges = task.row, judges_of([load_metric(name) for name in task.metrics])
+    asked = {"image_frame": media.read_image(row.image) if row.image else None, "fit": row.fit}
+    watched = watch_video(row.video, judges, spans=[(0, None)], rows=[asked], tolerate=(Exception,))
+    measures: dict[str, Any] = {"num_frames": watched.num_frames}
+    errors: dict[str, str] = {}
+    for name, columns in (*watched.video.items(), *watched.outcomes[0].items()):
+        if isinstance(columns, Exception):
+            errors[name] = _reason(columns)
+        else:
+            measures.update(columns)
+    return measures, errors
+
+
+def _make_baselines(
+    rows: Sequence[ManifestRow], folder: Path, kinds: Sequence[BaselineKind], reconstruct: Reconstruct | None
+) -> tuple[list[tuple[str, ManifestRow]], list[tuple[str, str]]]:
+    """(system, row) of every baseline made, by system, and (system, reason) of those that could not be made."""
+    by_kind: dict[str, list[ManifestRow]] = {kind: [] for kind in kinds}
+    not_made: list[tuple[str, str]] = []
+    for outcome in _written(rows if kinds else (), folder, kinds, reconstruct):
+        if isinstance(outcome, Exception):
+            not_made.extend((kind, f"the scored video itself failed: {outcome}") for kind in kinds)
+        else:
+            made, reasons = outcome
+            for kind in kinds:
+                if kind in made:
+                    by_kind[kind].append(made[kind])
+                else:
+                    not_made.append((kind, reasons[kind]))
+    for system, made_rows in by_kind.items():
+        if made_rows:
+            write_manifest(folder / system / "manifest.jsonl", made_rows)
+    return [(system, row) for system in SYSTEMS for row in by_kind.get(system, [])], not_made
+
+
+def _written(
+    rows: Sequence[ManifestRow], folder: Path, kinds: Sequence[BaselineKind], reconstruct: Reconstruct | None
+) -> list[Any]:
+    """What `write_baselines` gave for each row, or the exception that ended it."""
+    write = partial(write_baselines, folder=folder, kinds=kinds, reconstruct=reconstruct)
+    outcomes = []
+    with runtime.progress("baselines", total=len(rows)) as bar:
+        for _, outcome in map_rows(write, rows):
+            outcomes.append(outcome)
+            bar.advance()
+    return outcomes
+
+
+@dataclass
+class _Plan:
+    """What must be decoded, what is known, and what cannot be read; filled before the first decode."""
+
+    known: dict[str, dict[str, Any]]
+    keys: list[str | None] = field(default_factory=list)
+    tasks: dict[str, _Task] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    judge_errors: dict[str, dict[str, str]] = field(default_factory=dict)
+    unreadable: dict[int, str] = field(default_factory=dict)
+
+
+def _measure_all(
+    wanted: Sequence[tuple[str, ManifestRow]], metrics: Sequence[Metric], config: EvaluateConfig, file: RowFile
+) -> list[Result]:
+    """A result per wanted video, in order; each is written to the file as soon as its measures are there."""
+    plan = _plan(wanted, metrics, config, file)
+    waiting: dict[str, list[int]] = {}
+    for number, key in enumerate(plan.keys):
+        if key in plan.tasks:
+            waiting.setdefault(key, []).append(number)
+        else:
+            file.append(line_of(_result(number, wanted, plan), metrics))
+    with runtime.progress("measuring", total=len(plan.tasks)) as bar:
+        for key, outcome in _measured(plan.tasks, config):
+            if isinstance(outcome, Exception):
+                plan.errors[key] = _reason(outcome)
+            else:
+                plan.known[key], plan.judge_errors[key] = outcome
+            for number in waiting[key]:
+                file.append(line_of(_result(number, wanted, plan), metrics))
+            bar.advance()
+    return [_result(number, wanted, plan) for number in range(len(wanted))]
+
+
+def _plan(
+    wanted: Sequence[tuple[str, ManifestRow]], metrics: Sequence[Metric], config: EvaluateConfig, file: RowFile
+) -> _Plan:
+    plan = _Plan(known=file.known_measures())
+    for number, (_, row) in enumerate(wanted):
+        try:
+            key = measure_key(row, metrics)
+        except OSError as error:
+            plan.unreadable[number] = _reason(error)
+            plan.keys.append(None)
+            continue
+        plan.keys.append(key)
+        if key not in plan.known:
+            plan.tasks.setdefault(key, _Task(row=row, metrics=config.metrics))
+    return plan
+
+
+def _measured(tasks: dict[str, _Task], config: EvaluateConfig) -> Iterable[tuple[str, Any]]:
+    """(key, measures or exception) of each task as it finishes; processes that can be killed when there are several."""
+    keys = {id(task): key for key, task in tasks.items()}
+    found = map_rows(
+        measure_row,
+        tasks.values(),
+        workers=config.workers,
+        timeout_seconds=config.timeout_seconds if config.workers > 1 else None,
+        tolerate=(Exception,),
+        label=lambda task: str(task.row.video),
+    )
+    return ((keys[id(task)], outcome) for task, outcome in found)
+
+
+def _result(number: int, wanted: Sequence[tuple[str, ManifestRow]], plan: _Plan) -> Result:
+    system, row = wanted[number]
+    key = plan.keys[number]
+    if key is None:
+        return Result(system=system, row=row, error=plan.unreadable[number])
+    if key in plan.errors:
+        return Result(system=system, row=row, measure_key=key, error=plan.errors[key])
+    errors = plan.judge_errors.get(key, {})
+    return Result(system=system, row=row, measure_key=key, measures=plan.known[key], judge_errors=errors)
+
+
+def _protocol(
+    manifest: Path, rows: Sequence[ManifestRow], config: EvaluateConfig, metrics: Sequence[Metric]
+) -> dict[str, Any]:
+    """Everything that is needed to repeat the figures."""
+    return {
+        "manifest": str(manifest),
+        "manifest_blake2b": file_digest(manifest),
+        "rows": len(rows),
+        "groups": len({row.cluster for row in rows}),
+        "motions": sorted({row.motion for row in rows if row.motion is not None}),
+        **versions_of(metrics),
+        "baselines": list(config.baselines),
+        "bootstrap": {
+            "resamples": aggregate.NUM_RESAMPLES,
+            "confidence": aggregate.CONFIDENCE,
+            "seed": aggregate.SEED,
+            "drawn": "groups (else images, else prompts)",
+        },
+        "version": __version__,
+        "machine": runtime.machine(),
+    }
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _write_json(path: Path, content: Any) -> None:
+    """Write under a temporary name and rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".tmp")
+    scratch.write_text(json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    scratch.replace(path)
