@@ -1,0 +1,266 @@
+"""The clip table at one fingerprint, and the column groups beside it, part by part.
+
+`clips/<fingerprint>/part-N` holds clips; `columns/<stage>@<fingerprint>/part-N` holds the same rows in the same order
+with that stage's columns and a `_state`: `done`, `failed` (see `errors`), `held` (by a gate) or `missing`. The maker
+of the clips keeps one row per video in `columns/<maker>@<fingerprint>/`: boundaries, frames, how many clips.
+
+Order of writing, so that a run killed at any point loses at most what it had not written: the maker's rows, then the
+clips, then the columns. A video counts as done when its clips are all there; columns may be short of the clips and
+are then missing for the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dropletvideo.tables.parts import (
+    PART_ROWS,
+    Columns,
+    count_rows,
+    decode,
+    encode,
+    part_numbers,
+    part_path,
+    read_facts,
+    read_rows,
+    write_rows,
+)
+
+CLIP_COLUMNS: Columns = {
+    "clip_id": str,
+    "video_id": str,
+    "video_number": int,
+    "start_frame": int,
+    "end_frame": int,
+    "start_pts": int,
+    "end_pts": int,
+    "time_base": str,
+    "source_fps": float,
+    "num_frames": int,
+    "height": int,
+    "width": int,
+    "start_seconds": float,
+    "duration_seconds": float,
+}
+BOUNDARY_TYPE = pa.struct(
+    [("frame", pa.int64()), ("end_frame", pa.int64()), ("kind", pa.string()), ("score", pa.float64())]
+)
+MAKER_COLUMNS: Columns = {
+    "video_id": str,
+    "video_number": int,
+    "num_frames": int,
+    "num_clips": int,
+    "decodes": int,
+    "boundaries": pa.list_(BOUNDARY_TYPE),
+}
+STATE = "_state"
+DONE, FAILED, HELD, MISSING = "done", "failed", "held", "missing"
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A column group: the columns of one stage at one fingerprint."""
+
+    stage: str
+    fingerprint: str
+    columns: Columns
+
+    @property
+    def folder(self) -> str:
+        """Its folder under `columns/`."""
+        return f"{self.stage}@{self.fingerprint}"
+
+
+class ClipPart:
+    """One part: its clips and, as far as they were asked for, its column groups."""
+
+    def __init__(self, table: ClipTable, number: int) -> None:
+        self.table, self.number = table, number
+        path = part_path(table.clips_folder, number)
+        self.clips: list[dict[str, Any]] = read_rows(path) if path.exists() else []
+        self._groups: dict[str, tuple[Group, list[dict[str, Any]]]] = {}
+        self._changed: set[str] = set()
+        self._clips_changed = False
+
+    def column(self, group: Group) -> list[dict[str, Any]]:
+        """The stored rows of a group, as many as there are clips; read on first use."""
+        if group.folder not in self._groups:
+            self._groups[group.folder] = (group, self._read(group))
+        rows = self._groups[group.folder][1]
+        rows.extend({STATE: MISSING} for _ in range(len(self.clips) - len(rows)))
+        return rows
+
+    def _read(self, group: Group) -> list[dict[str, Any]]:
+        path = part_path(self.table.columns_folder / group.folder, self.number)
+        if not path.exists():
+            return []
+        rows = read_rows(path)
+        if len(rows) > len(self.clips) or read_facts(path).get("clips") != self._digest(len(rows)):
+            logger.warning("%s does not belong to its clips part: its rows are computed anew", path)
+            return []
+        return rows
+
+    def _digest(self, rows: int) -> str:
+        digest = hashlib.blake2b(digest_size=8)
+        for clip in self.clips[:rows]:
+            digest.update(clip["clip_id"].encode())
+        return digest.hexdigest()
+
+    def append(self, clips: Sequence[Mapping[str, Any]]) -> int:
+        """Add the clips of a video; returns the place of the first."""
+        first = len(self.clips)
+        for clip in clips:
+            self.clips.append({name: encode(clip.get(name), kind) for name, kind in CLIP_COLUMNS.items()})
+        self._clips_changed = self._clips_changed or bool(clips)
+        return first
+
+    def put(self, group: Group, place: int, state: str, values: Mapping[str, Any] | None = None) -> None:
+        """Set what a stage says of one clip."""
+        stored = {name: encode(values[name], kind) for name, kind in group.columns.items()} if values else {}
+        self.column(group)[place] = {STATE: state, **stored}
+        self._changed.add(group.folder)
+
+    def values(self, group: Group, place: int) -> dict[str, Any]:
+        """A clip's columns of a group as Python values; None where they are not computed."""
+        stored = self.column(group)[place]
+        return {name: decode(stored.get(name), kind) for name, kind in group.columns.items()}
+
+    def save_clips(self) -> None:
+        """Write the clips if some came."""
+        if self._clips_changed:
+            write_rows(part_path(self.table.clips_folder, self.number), self.clips, CLIP_COLUMNS)
+            self._clips_changed = False
+
+    def save_columns(self) -> None:
+        """Write the groups that changed, each as long as the clips."""
+        for folder in sorted(self._changed):
+            group = self._groups[folder][0]
+            rows = self.column(group)
+            columns = {**group.columns, STATE: str}
+            facts = {"clips": self._digest(len(rows))}
+            write_rows(part_path(self.table.columns_folder / folder, self.number), rows, columns, facts)
+            self._changed.discard(folder)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether something is not on disk yet."""
+        return self._clips_changed or bool(self._changed)
+
+
+class ClipTable:
+    """All clips at one fingerprint. Opened for writing under the lock; parts are kept while they have changes.
+
+    Args:
+        root: the dataset folder.
+        maker: name of the stage that makes these clips.
+        fingerprint: of the clips.
+    """
+
+    def __init__(self, root: Path, maker: str, fingerprint: str) -> None:
+        self.clips_folder = root / "clips" / fingerprint
+        self.columns_folder = root / "columns"
+        self.maker_folder = self.columns_folder / f"{maker}@{fingerprint}"
+        self._parts: dict[int, ClipPart] = {}
+        self.numbers = part_numbers(self.clips_folder)
+        self._mend()
+        made = part_numbers(self.maker_folder)
+        self._maker_number = made[-1] if made else 0
+        self._maker_changed = False
+        newest = part_path(self.maker_folder, self._maker_number)
+        self._maker_rows = read_rows(newest) if newest.exists() else []
+
+    def _mend(self) -> None:
+        """Forget maker rows of videos whose clips were not all written when a run was killed; note the others."""
+        counts: Counter[str] = Counter()
+        for number in self.numbers:
+            ids = pq.read_table(part_path(self.clips_folder, number), columns=["video_id"], partitioning=None)
+            counts.update(ids["video_id"].to_pylist())
+        self.made: dict[str, int] = {}
+        for number in part_numbers(self.maker_folder):
+            path = part_path(self.maker_folder, number)
+            rows = read_rows(path)
+            whole = [row for row in rows if counts[row["video_id"]] == row["num_clips"]]
+            if len(whole) < len(rows):
+                write_rows(path, whole, MAKER_COLUMNS)
+            self.made.update({row["video_id"]: row["num_clips"] for row in whole})
+        stray = {video_id for video_id in counts if video_id not in self.made}
+        assert not stray, f"clips without a maker row: {sorted(stray)[:3]}"
+
+    def part(self, number: int) -> ClipPart:
+        """A part; the same object as long as it has unsaved changes or is the last."""
+        if number not in self._parts:
+            self._parts[number] = ClipPart(self, number)
+        return self._parts[number]
+
+    def release(self, number: int) -> None:
+        """Let go of a part's rows, unless they still change."""
+        is_last = not self.numbers or number == self.numbers[-1]
+        if number in self._parts and not is_last and not self._parts[number].has_changes:
+            del self._parts[number]
+
+    def add_video(self, made: Mapping[str, Any], clips: Sequence[Mapping[str, Any]]) -> tuple[ClipPart, int]:
+        """Add all clips of one video; returns the part they went to and the place of the first."""
+        assert made["video_id"] not in self.made, f"video {made['video_id']} has its clips already"
+        number = self.numbers[-1] if self.numbers else 0
+        part = self.part(number)
+        if len(part.clips) >= PART_ROWS:
+            number, part = number + 1, self.part(number + 1)
+        if clips and number not in self.numbers:
+            self.numbers.append(number)
+        first = part.append(clips)
+        self.made[made["video_id"]] = len(clips)
+        if len(self._maker_rows) >= PART_ROWS:
+            self._save_maker()
+            self._maker_rows, self._maker_number = [], self._maker_number + 1
+        self._maker_rows.append({**made, "num_clips": len(clips)})
+        self._maker_changed = True
+        return part, first
+
+    def _save_maker(self) -> None:
+        if self._maker_changed:
+            write_rows(part_path(self.maker_folder, self._maker_number), self._maker_rows, MAKER_COLUMNS)
+            self._maker_changed = False
+
+    def save(self) -> None:
+        """Write what changed, in the order that the module text gives."""
+        self._save_maker()
+        changed = [part for _, part in sorted(self._parts.items())]
+        for part in changed:
+            part.save_clips()
+        for part in changed:
+            part.save_columns()
+        for part in changed:
+            self.release(part.number)
+
+    def num_clips(self) -> int:
+        """Clips in all."""
+        return sum(self.made.values())
+
+    def rows(self, groups: Iterable[Group] = ()) -> Iterable[dict[str, Any]]:
+        """Every clip with the columns of some groups, in order, as Python values."""
+        for number in list(self.numbers):
+            part = self.part(number)
+            for place, clip in enumerate(part.clips):
+                row = dict(clip)
+                for group in groups:
+                    row.update(part.values(group, place))
+                yield row
+            self.release(number)
+
+
+def short_columns(clips_path: Path, column_path: Path) -> bool | None:
+    """None when a column part is not there or not usable, True when it is short of its clips, False when it is whole."""
+    if not column_path.exists():
+        return None
+    clips, rows = count_rows(clips_path), count_rows(column_path)
+    return None if rows > clips else rows < clips
