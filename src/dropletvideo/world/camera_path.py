@@ -92,7 +92,13 @@ class CameraPath:
     seconds: float
     shake_seed: int = 0
 
-    def cameras(self, times: Floats, height: int, width: int, place: Callable[[int, float], tuple[float, float, float]] | None = None) -> Cameras:
+    def cameras(
+        self,
+        times: Floats,
+        height: int,
+        width: int,
+        place: Callable[[int, float], tuple[float, float, float]] | None = None,
+    ) -> Cameras:
         """Cameras at `times` (seconds from the shot's start) for an image of the given size.
 
         `place(object, seconds)` gives the position of a tracked object; needed only by `tracking`.

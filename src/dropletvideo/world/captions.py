@@ -29,7 +29,12 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     "arc": ("arcs {way}", "orbits {way}"),
     "tracking": ("follows", "keeps up with", "tracks the moving subject,"),
 }
-_DOES = {"slide": "glides along the ground", "bounce": "hops up and down", "turn": "spins in place", "orbit": "goes round in a circle"}
+_DOES = {
+    "slide": "glides along the ground",
+    "bounce": "hops up and down",
+    "turn": "spins in place",
+    "orbit": "goes round in a circle",
+}
 
 
 def phrase_of(move: str, rng: np.random.Generator | None = None) -> str:

@@ -81,9 +81,7 @@ class WorldConfig(BaseModel):
     amounts: Literal["total", "per_second"] = "total"
     ranges: dict[str, Span] = Field(default_factory=lambda: dict(_VALIDATION_RANGES))
     move_weights: dict[str, float] = Field(default_factory=lambda: dict(_VALIDATION_WEIGHTS))
-    compositions: dict[Composition, float] = Field(
-        default_factory=lambda: {"single": 0.55, "sequence": 0.2, "pair": 0.15, "out_and_back": 0.1}
-    )
+    compositions: dict[Composition, float] = {"single": 0.55, "sequence": 0.2, "pair": 0.15, "out_and_back": 0.1}
     ease_share: float = 0.5
     jitter_share: float = 1 / 3
     jitter_degrees: Span = (0.1, 1.0)

@@ -104,37 +104,165 @@ class Stuff:
 
 
 GROUNDS: tuple[Stuff, ...] = (
-    Stuff(name="a grassy field", first=(0.24, 0.40, 0.16), second=(0.52, 0.64, 0.28), patterns=("grass",), element=(1.0, 1.5)),
-    Stuff(name="sandy ground", first=(0.72, 0.60, 0.42), second=(0.90, 0.80, 0.62), patterns=("noise", "patches"), element=(1.0, 1.5)),
-    Stuff(name="grey paving", first=(0.36, 0.37, 0.40), second=(0.68, 0.68, 0.68), patterns=("tiles", "bricks"), element=(0.6, 0.9)),
-    Stuff(name="a wooden floor", first=(0.36, 0.22, 0.13), second=(0.76, 0.55, 0.34), patterns=("planks",), element=(0.35, 0.5)),
-    Stuff(name="a checkered floor", first=(0.25, 0.27, 0.33), second=(0.84, 0.82, 0.77), patterns=("checks",), element=(0.6, 0.9)),
-    Stuff(name="red brick ground", first=(0.44, 0.30, 0.26), second=(0.76, 0.48, 0.38), patterns=("bricks",), element=(0.4, 0.6)),
-    Stuff(name="a terrazzo floor", first=(0.83, 0.80, 0.75), second=(0.46, 0.42, 0.44), patterns=("speckle",), element=(0.8, 1.2)),
-    Stuff(name="snowy ground", first=(0.78, 0.82, 0.90), second=(0.95, 0.96, 0.98), patterns=("noise", "patches"), element=(1.0, 1.6)),
-)  # fmt: skip
+    Stuff(
+        name="a grassy field",
+        first=(0.24, 0.40, 0.16),
+        second=(0.52, 0.64, 0.28),
+        patterns=("grass",),
+        element=(1.0, 1.5),
+    ),
+    Stuff(
+        name="sandy ground",
+        first=(0.72, 0.60, 0.42),
+        second=(0.90, 0.80, 0.62),
+        patterns=("noise", "patches"),
+        element=(1.0, 1.5),
+    ),
+    Stuff(
+        name="grey paving",
+        first=(0.36, 0.37, 0.40),
+        second=(0.68, 0.68, 0.68),
+        patterns=("tiles", "bricks"),
+        element=(0.6, 0.9),
+    ),
+    Stuff(
+        name="a wooden floor",
+        first=(0.36, 0.22, 0.13),
+        second=(0.76, 0.55, 0.34),
+        patterns=("planks",),
+        element=(0.35, 0.5),
+    ),
+    Stuff(
+        name="a checkered floor",
+        first=(0.25, 0.27, 0.33),
+        second=(0.84, 0.82, 0.77),
+        patterns=("checks",),
+        element=(0.6, 0.9),
+    ),
+    Stuff(
+        name="red brick ground",
+        first=(0.44, 0.30, 0.26),
+        second=(0.76, 0.48, 0.38),
+        patterns=("bricks",),
+        element=(0.4, 0.6),
+    ),
+    Stuff(
+        name="a terrazzo floor",
+        first=(0.83, 0.80, 0.75),
+        second=(0.46, 0.42, 0.44),
+        patterns=("speckle",),
+        element=(0.8, 1.2),
+    ),
+    Stuff(
+        name="snowy ground",
+        first=(0.78, 0.82, 0.90),
+        second=(0.95, 0.96, 0.98),
+        patterns=("noise", "patches"),
+        element=(1.0, 1.6),
+    ),
+)
 
 WALLS: tuple[Stuff, ...] = (
-    Stuff(name="brick walls", first=(0.52, 0.42, 0.37), second=(0.74, 0.40, 0.31), patterns=("bricks",), element=(0.55, 0.8)),
-    Stuff(name="stone walls", first=(0.34, 0.33, 0.33), second=(0.72, 0.68, 0.62), patterns=("tiles", "bricks"), element=(0.8, 1.3)),
-    Stuff(name="painted walls", first=(0.28, 0.46, 0.52), second=(0.86, 0.82, 0.70), patterns=("patches", "waves", "diagonals"), element=(0.9, 1.4)),
-    Stuff(name="striped walls", first=(0.86, 0.80, 0.68), second=(0.62, 0.30, 0.28), patterns=("stripes",), element=(0.5, 0.8)),
-    Stuff(name="wooden walls", first=(0.34, 0.21, 0.13), second=(0.72, 0.52, 0.33), patterns=("planks",), element=(0.5, 0.8)),
-    Stuff(name="tiled walls", first=(0.80, 0.84, 0.84), second=(0.28, 0.50, 0.58), patterns=("tiles", "dots", "checks"), element=(0.7, 1.1)),
-    Stuff(name="marble walls", first=(0.42, 0.40, 0.44), second=(0.88, 0.86, 0.84), patterns=("marble",), element=(1.0, 1.5)),
-)  # fmt: skip
+    Stuff(
+        name="brick walls",
+        first=(0.52, 0.42, 0.37),
+        second=(0.74, 0.40, 0.31),
+        patterns=("bricks",),
+        element=(0.55, 0.8),
+    ),
+    Stuff(
+        name="stone walls",
+        first=(0.34, 0.33, 0.33),
+        second=(0.72, 0.68, 0.62),
+        patterns=("tiles", "bricks"),
+        element=(0.8, 1.3),
+    ),
+    Stuff(
+        name="painted walls",
+        first=(0.28, 0.46, 0.52),
+        second=(0.86, 0.82, 0.70),
+        patterns=("patches", "waves", "diagonals"),
+        element=(0.9, 1.4),
+    ),
+    Stuff(
+        name="striped walls",
+        first=(0.86, 0.80, 0.68),
+        second=(0.62, 0.30, 0.28),
+        patterns=("stripes",),
+        element=(0.5, 0.8),
+    ),
+    Stuff(
+        name="wooden walls",
+        first=(0.34, 0.21, 0.13),
+        second=(0.72, 0.52, 0.33),
+        patterns=("planks",),
+        element=(0.5, 0.8),
+    ),
+    Stuff(
+        name="tiled walls",
+        first=(0.80, 0.84, 0.84),
+        second=(0.28, 0.50, 0.58),
+        patterns=("tiles", "dots", "checks"),
+        element=(0.7, 1.1),
+    ),
+    Stuff(
+        name="marble walls",
+        first=(0.42, 0.40, 0.44),
+        second=(0.88, 0.86, 0.84),
+        patterns=("marble",),
+        element=(1.0, 1.5),
+    ),
+)
 
 HILLS: tuple[Stuff, ...] = (
-    Stuff(name="green hills", first=(0.20, 0.33, 0.20), second=(0.46, 0.56, 0.30), patterns=("patches", "noise"), element=(1.2, 2.0)),
-    Stuff(name="autumn hills", first=(0.46, 0.24, 0.14), second=(0.80, 0.56, 0.26), patterns=("patches", "noise"), element=(1.2, 2.0)),
-    Stuff(name="rocky cliffs", first=(0.36, 0.31, 0.29), second=(0.68, 0.60, 0.53), patterns=("marble", "noise"), element=(1.2, 2.0)),
-    Stuff(name="desert dunes", first=(0.66, 0.48, 0.30), second=(0.90, 0.74, 0.50), patterns=("waves", "noise"), element=(1.4, 2.2)),
-)  # fmt: skip
+    Stuff(
+        name="green hills",
+        first=(0.20, 0.33, 0.20),
+        second=(0.46, 0.56, 0.30),
+        patterns=("patches", "noise"),
+        element=(1.2, 2.0),
+    ),
+    Stuff(
+        name="autumn hills",
+        first=(0.46, 0.24, 0.14),
+        second=(0.80, 0.56, 0.26),
+        patterns=("patches", "noise"),
+        element=(1.2, 2.0),
+    ),
+    Stuff(
+        name="rocky cliffs",
+        first=(0.36, 0.31, 0.29),
+        second=(0.68, 0.60, 0.53),
+        patterns=("marble", "noise"),
+        element=(1.2, 2.0),
+    ),
+    Stuff(
+        name="desert dunes",
+        first=(0.66, 0.48, 0.30),
+        second=(0.90, 0.74, 0.50),
+        patterns=("waves", "noise"),
+        element=(1.4, 2.2),
+    ),
+)
 
 SKYLINES: tuple[Stuff, ...] = (
-    Stuff(name="a city skyline", first=(0.44, 0.42, 0.44), second=(0.86, 0.80, 0.62), patterns=("windows",), element=(1.0, 1.4), grain=0.1),
-    Stuff(name="a row of coloured houses", first=(0.72, 0.44, 0.34), second=(0.94, 0.88, 0.72), patterns=("windows", "bricks"), element=(1.0, 1.4), grain=0.2),
-)  # fmt: skip
+    Stuff(
+        name="a city skyline",
+        first=(0.44, 0.42, 0.44),
+        second=(0.86, 0.80, 0.62),
+        patterns=("windows",),
+        element=(1.0, 1.4),
+        grain=0.1,
+    ),
+    Stuff(
+        name="a row of coloured houses",
+        first=(0.72, 0.44, 0.34),
+        second=(0.94, 0.88, 0.72),
+        patterns=("windows", "bricks"),
+        element=(1.0, 1.4),
+        grain=0.2,
+    ),
+)
 
 
 def jitter(rng: np.random.Generator, colour: Colour, amount: float = 0.04) -> Colour:

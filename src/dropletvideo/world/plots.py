@@ -72,7 +72,9 @@ def draw_motion(rng: np.random.Generator, kind: MotionKind, x: float, y: float) 
         return Motion(kind=kind, velocity=(float(speed * np.cos(angle)), float(speed * np.sin(angle))))
     if kind == "bounce":
         height = float(rng.uniform(0.35, 0.9))
-        return Motion(kind=kind, height=height, period=float(2.0 * np.sqrt(2.0 * height / 9.81) * rng.uniform(1.0, 1.6)))
+        return Motion(
+            kind=kind, height=height, period=float(2.0 * np.sqrt(2.0 * height / 9.81) * rng.uniform(1.0, 1.6))
+        )
     if kind == "turn":
         return Motion(kind=kind, turn=sign * float(rng.uniform(25, 80)))
     if kind == "orbit":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ from dropletvideo.world.tracer import (
 )
 from dropletvideo.world.visibility import Visibility, visibility_of
 
-Plane = NDArray[np.float32]
+Plane = NDArray[Any]
 _SUBSAMPLES = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1)], np.float32) / 3
 _OCCLUSION_TOLERANCE = 0.02
 
@@ -200,6 +201,7 @@ def render_shot(
     width: int,
     *,
     frame_indices: Sequence[int] | None = None,
+    times: NDArray[np.float64] | None = None,
     depth: bool = False,
     flow: bool = False,
     boxes: bool = False,
@@ -210,13 +212,16 @@ def render_shot(
         shot: from `draw_shot`.
         height, width: size in pixels.
         frame_indices: frame numbers of the shot to render (all if None).
+        times: seconds from the shot's start to render instead of frames (they need not fall on frames).
         depth: also give depth and surface numbers.
         flow: also give the exact flow and occlusion between each rendered frame and the next rendered one.
         boxes: also give object boxes and visible shares.
     """
     indices = np.arange(shot.num_frames) if frame_indices is None else np.asarray(frame_indices, np.int64)
     stage = shot.stage
-    cameras = shot.cameras(height, width, indices)
+    cameras = shot.cameras(height, width, indices) if times is None else shot.cameras_at(height, width, times)
+    if times is not None:
+        indices = np.rint(np.asarray(times) * shot.source_fps)
     painters = [_Painter(stage, stage.poses(float(t)), cameras, k) for k, t in enumerate(cameras.times)]
     frames = np.empty((len(painters), height, width, 3), np.uint8)
     depths, surfaces, flows, hidden = [], [], [], []
@@ -263,7 +268,9 @@ def _flow(now: _Painter, then: _Painter, hits: Hits) -> tuple[Plane, Plane]:
     direction = np.stack([d[sky] for d in rays.direction], axis=-1).astype(np.float64)
     point[sky] = then.cameras.cam_to_world[then.frame, :3, 3] + direction
     pixels, depth = then.cameras.project(point, then.frame)
-    inside = (depth > 0.05) & (np.abs(pixels - [(width - 1) / 2, (height - 1) / 2]) <= [width / 2, height / 2]).all(axis=1)
+    inside = (depth > 0.05) & (np.abs(pixels - [(width - 1) / 2, (height - 1) / 2]) <= [width / 2, height / 2]).all(
+        axis=1
+    )
     lost = ~inside
     there = np.flatnonzero(inside)
     _, found, seen = then.trace(pixels[there, 0].astype(np.float32), pixels[there, 1].astype(np.float32))

@@ -220,7 +220,12 @@ def draw_object(rng: np.random.Generator, x: float, y: float, taken: set[str], *
         y=y,
         heading=float(rng.uniform(0, np.pi / 2)),
         material=Material(
-            texture=texture, variant=int(rng.integers(VARIANTS)), tile=float(tile), first=first, second=second, grain=0.2
+            texture=texture,
+            variant=int(rng.integers(VARIANTS)),
+            tile=float(tile),
+            first=first,
+            second=second,
+            grain=0.2,
         ),
     )
 
@@ -234,7 +239,9 @@ def _object_size(rng: np.random.Generator, shape: Shape, radius: float) -> Size:
     return (radius, radius, radius * tall)
 
 
-def place_objects(rng: np.random.Generator, config: WorldConfig, limit: float, *, weak: bool) -> tuple[SceneObject, ...]:
+def place_objects(
+    rng: np.random.Generator, config: WorldConfig, limit: float, *, weak: bool
+) -> tuple[SceneObject, ...]:
     """Objects in front of the camera (most) and all around it (some), apart from each other."""
     count = int(rng.integers(config.objects[0], config.objects[1] + 1))
     placed: list[SceneObject] = []

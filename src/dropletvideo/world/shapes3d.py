@@ -7,12 +7,12 @@ height) for a box, (radius, radius, height) for the others; a sphere's height is
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
+Plane = NDArray[Any]
 Triple = tuple[Plane, Plane, Plane]
 Size = tuple[float, float, float]
 Shape = Literal["box", "sphere", "cylinder", "cone"]
@@ -20,7 +20,7 @@ MISS = np.float32(np.inf)
 
 
 class Surface(NamedTuple):
-    """What shading needs at hit points: outward normal, texture place in metres, squeeze of the texture, face number."""
+    """What shading needs at hit points: outward normal, texture place in metres, its squeeze, face number."""
 
     normal: Triple
     u: Plane
@@ -43,7 +43,8 @@ def _box(origin: Triple, ray: Triple, size: Size) -> Plane:
         enter, leave = np.minimum(first, second), np.maximum(first, second)
         near = enter if near is None else np.maximum(near, enter)
         far = leave if far is None else np.minimum(far, leave)
-    assert near is not None and far is not None
+    assert near is not None
+    assert far is not None
     return np.where(near <= far, _positive(near, far), MISS)
 
 

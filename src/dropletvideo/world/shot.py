@@ -103,7 +103,9 @@ class Shot:
     def probe(self, seconds: float, side: int = 20) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Surface numbers and depths on a coarse grid of the view at one time; nothing is shaded."""
         height, width = self.height, self.width
-        rows, columns = (side, round(side * width / height)) if height <= width else (round(side * height / width), side)
+        rows, columns = (
+            (side, round(side * width / height)) if height <= width else (round(side * height / width), side)
+        )
         cameras = self.cameras_at(rows, columns, np.array([seconds]))
         y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
         poses = self.stage.poses(seconds)
@@ -229,8 +231,14 @@ def _add_motion(rng: np.random.Generator, config: WorldConfig, scene: Scene, cou
     ]
     for k in rng.permutation(free)[: int(rng.integers(1, 4))]:
         thing = scene.objects[int(k)]
-        kinds: list[MotionKind] = ["slide", "bounce", "turn", "orbit"] if thing.shape != "box" else ["slide", "turn", "orbit"]
-        scene = _set(scene, int(k), replace(thing, motion=draw_motion(rng, kinds[int(rng.integers(len(kinds)))], thing.x, thing.y)))
+        kinds: list[MotionKind] = (
+            ["slide", "bounce", "turn", "orbit"] if thing.shape != "box" else ["slide", "turn", "orbit"]
+        )
+        scene = _set(
+            scene,
+            int(k),
+            replace(thing, motion=draw_motion(rng, kinds[int(rng.integers(len(kinds)))], thing.x, thing.y)),
+        )
     return scene
 
 
@@ -263,18 +271,18 @@ def _clear(scene: Scene, course: Course) -> tuple[Scene, Course] | None:
     return _without(scene, hit, course)
 
 
-def draw_shot(seed: int, config: WorldConfig | None = None) -> Shot:
-    """A shot from a seed; the same seed and config give the same shot everywhere.
+def draw_shot(seed: int, config: WorldConfig | None = None, *, take: int = 0) -> Shot:
+    """A shot from a seed; the same seed, take and config give the same shot everywhere. Takes of a seed differ.
 
     Raises:
         ConfigError: the config allows no course that keeps clear of things.
     """
     config = config or WorldConfig.training()
     for attempt in range(_TRIES):
-        rng = np.random.default_rng([seed, attempt, 2])
+        rng = np.random.default_rng([seed, take, attempt, 2])
         seconds = round(float(rng.uniform(*config.seconds)), 2)
         delivery = _delivery(rng, config)
-        scene = draw_scene(np.random.default_rng([seed, attempt // 8, 1]), config)
+        scene = draw_scene(np.random.default_rng([seed, take, attempt // 8, 1]), config)
         course = draw_course(rng, config, scene, seconds)
         scene = _add_motion(rng, config, scene, course)
         if not scene.flat and rng.random() < config.reveal_share:
@@ -284,7 +292,12 @@ def draw_shot(seed: int, config: WorldConfig | None = None) -> Shot:
             continue
         scene, course = cleared
         shot = Shot(
-            seed=seed, scene=replace(scene, seed=seed), path=course.path, subject=course.subject, seconds=seconds, **delivery
+            seed=seed,
+            scene=replace(scene, seed=seed),
+            path=course.path,
+            subject=course.subject,
+            seconds=seconds,
+            **delivery,
         )
         if _acceptable(shot, config):
             return shot

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ STRIP_HEIGHT = TILE + 2 * _PAD * LEVELS
 STRIP_WIDTH = _COLUMN + TILE // 2 + 2 * _PAD
 VARIANTS = 3
 
-Plane = NDArray[np.float32]
+Plane = NDArray[Any]
 Texture = tuple[Plane, Plane]
 
 

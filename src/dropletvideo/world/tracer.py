@@ -7,6 +7,7 @@ parameter of a hit is its depth in metres. Objects are tested only against rays 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from dropletvideo.world.scene import PROFILE_BINS, Material, Ring, Scene, Walls
 from dropletvideo.world.shapes3d import Triple, distance, outline_points, surface
 from dropletvideo.world.textures import Atlas
 
-Plane = NDArray[np.float32]
+Plane = NDArray[Any]
 Indices = NDArray[np.intp]
 SKY, GROUND, WALLS, FIRST_RING, FIRST_OBJECT = 0, 1, 2, 3, 6
 SKY_DEPTH = np.float32(1000.0)
@@ -88,10 +89,14 @@ def cast(cameras: Cameras, frame: int, px: Plane, py: Plane) -> Rays:
     rotation = cameras.cam_to_world[frame, :3, :3].astype(np.float32)
     direction = tuple(x * rotation[k, 0] + y * rotation[k, 1] + rotation[k, 2] for k in range(3))
     origin = tuple(float(value) for value in cameras.cam_to_world[frame, :3, 3])
-    return Rays(origin=(origin[0], origin[1], origin[2]), direction=(direction[0], direction[1], direction[2]), px=px, py=py)
+    return Rays(
+        origin=(origin[0], origin[1], origin[2]), direction=(direction[0], direction[1], direction[2]), px=px, py=py
+    )
 
 
-def rectangles(stage: Stage, poses: list[Pose], cameras: Cameras, frame: int) -> list[tuple[float, float, float, float] | None]:
+def rectangles(
+    stage: Stage, poses: list[Pose], cameras: Cameras, frame: int
+) -> list[tuple[float, float, float, float] | None]:
     """Per object the projected bounding rectangle x0, y0, x1, y1 in pixels; None when wholly behind the camera.
 
     An object that reaches behind the camera gets the whole plane.
@@ -130,7 +135,9 @@ def turn(vector: Triple, heading: float) -> Triple:
     return cos * vector[0] - sin * vector[1], sin * vector[0] + cos * vector[1], vector[2]
 
 
-def nearest(stage: Stage, poses: list[Pose], rays: Rays, boxes: list[tuple[float, float, float, float] | None]) -> tuple[NDArray[np.int32], Plane]:
+def nearest(
+    stage: Stage, poses: list[Pose], rays: Rays, boxes: list[tuple[float, float, float, float] | None]
+) -> tuple[NDArray[np.int32], Plane]:
     """Surface number and depth of the first hit of every ray."""
     depth = np.full(rays.px.size, SKY_DEPTH, np.float32)
     found = np.full(rays.px.size, SKY, np.int32)
@@ -281,7 +288,9 @@ def in_shadow(stage: Stage, poses: list[Pose], point: Triple, owner: NDArray[np.
     shade = np.zeros(owner.size, bool)
     for number, (thing, pose) in enumerate(zip(stage.scene.objects, poses, strict=True)):
         reach = float(np.hypot(thing.radius, thing.size[2] / 2)) if thing.shape != "sphere" else thing.size[0]
-        wx, wy, wz = (np.float32(c) - p for c, p in zip((pose.x, pose.y, pose.z + thing.size[2] / 2), point, strict=True))
+        wx, wy, wz = (
+            np.float32(c) - p for c, p in zip((pose.x, pose.y, pose.z + thing.size[2] / 2), point, strict=True)
+        )
         along = wx * np.float32(light[0]) + wy * np.float32(light[1]) + wz * np.float32(light[2])
         off = wx * wx + wy * wy + wz * wz - along * along
         maybe = np.flatnonzero((off < reach * reach) & (along > -reach) & (owner != FIRST_OBJECT + number) & ~shade)

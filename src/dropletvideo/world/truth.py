@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dropletvideo.moves import CameraClass
 from dropletvideo.records import BoundaryKind
 from dropletvideo.world.captions import caption_of
 from dropletvideo.world.shot import Shot
-from dropletvideo.world.visibility import visibility_of
+from dropletvideo.world.visibility import Event, visibility_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +46,25 @@ class Take:
         """C6 when an effect is inside, else the shot's class."""
         return "C6" if self.effects else self.shot.camera_class
 
-    def times(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def times(self) -> NDArray[np.float64]:
         """The shot's own time of every frame of this take."""
         if self.frame_times is not None:
             return np.array(self.frame_times)
         return np.arange(self.end_frame - self.start_frame) / self.shot.source_fps
+
+    def time_of(self, offset: int) -> float:
+        """The shot's own time of a frame counted from the take's first; the shot goes on after its end."""
+        if self.frame_times is None:
+            return offset / self.shot.source_fps
+        return self.frame_times[min(offset, len(self.frame_times) - 1)]
+
+    def in_file(self, seconds: float) -> float:
+        """Seconds of the shot's own clock as seconds of the file from the take's start, inside the take."""
+        length = (self.end_frame - self.start_frame) / self.shot.source_fps
+        if self.frame_times is not None:
+            clock = np.arange(len(self.frame_times)) / self.shot.source_fps
+            seconds = float(np.interp(seconds, self.frame_times, clock))
+        return round(min(seconds, length), 4)
 
 
 def shot_truth(take: Take) -> dict[str, Any]:
@@ -58,7 +72,7 @@ def shot_truth(take: Take) -> dict[str, Any]:
     shot = take.shot
     moves = []
     for move, metres in zip(shot.moves, shot.metres, strict=True):
-        row = move.as_dict()
+        row = move.as_dict() | {"start": take.in_file(move.start), "end": take.in_file(move.end)}
         if metres is not None:
             row["metres"] = metres
         moves.append(row)
@@ -68,7 +82,7 @@ def shot_truth(take: Take) -> dict[str, Any]:
         "camera_class": take.camera_class,
         "moves": moves,
         "caption": caption_of(shot),
-        "events": [{key: value for key, value in asdict(event).items() if value is not None} for event in shot.events],
+        "events": [_event(take, event) for event in shot.events],
         "effects": list(take.effects),
         "objects": [thing.name for thing in shot.scene.objects],
         "seed": shot.seed,
@@ -77,8 +91,19 @@ def shot_truth(take: Take) -> dict[str, Any]:
     }
 
 
+def _event(take: Take, event: Event) -> dict[str, Any]:
+    row = {key: value for key, value in asdict(event).items() if value is not None}
+    return row | {"start": take.in_file(event.start), "end": take.in_file(event.end)}
+
+
 def write_truth(
-    video: Path, takes: Sequence[Take], boundaries: Sequence[TrueBoundary], *, rate: float, size: tuple[int, int], seed: int
+    video: Path,
+    takes: Sequence[Take],
+    boundaries: Sequence[TrueBoundary],
+    *,
+    rate: float,
+    size: tuple[int, int],
+    seed: int,
 ) -> None:
     """Write both truth files beside `video`; each appears whole or not at all.
 
@@ -108,7 +133,7 @@ def write_truth(
     _replace(truth_path(video, "json"), json.dumps(truth, indent=1).encode())
     part = truth_path(video, "npz").with_suffix(".part.npz")
     np.savez_compressed(part, **arrays)
-    os.replace(part, truth_path(video, "npz"))
+    part.replace(truth_path(video, "npz"))
 
 
 def truth_path(video: Path, kind: str) -> Path:
@@ -125,4 +150,4 @@ def read_truth(video: Path) -> dict[str, Any]:
 def _replace(path: Path, content: bytes) -> None:
     part = path.with_name(path.name + ".part")
     part.write_bytes(content)
-    os.replace(part, path)
+    part.replace(path)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo.world.camera_path import Cameras
-from dropletvideo.world.shapes3d import distance
 from dropletvideo.world.plots import Pose
 from dropletvideo.world.scene import SceneObject
+from dropletvideo.world.shapes3d import distance
 from dropletvideo.world.tracer import FIRST_OBJECT, Rays, cast, constant, nearest, rectangles, to_object, turn
 
 if TYPE_CHECKING:
     from dropletvideo.world.shot import Shot
 
-Plane = NDArray[np.float32]
+Plane = NDArray[Any]
 Border = Literal["left", "right", "top", "bottom", "inside"]
 _GRID = 9
 SEEN = 0.15
@@ -109,7 +109,9 @@ def appearances(shot: Shot, rate: float = 8.0) -> list[Event]:
         cause: Literal["camera", "object"] = "object" if thing.motion.velocity != (0.0, 0.0) else "camera"
         border = _border(shot, size, k, start)
         events.append(
-            Event(event="appears", object=thing.name, start=round(start, 3), end=round(end, 3), border=border, cause=cause)
+            Event(
+                event="appears", object=thing.name, start=round(start, 3), end=round(end, 3), border=border, cause=cause
+            )
         )
     return sorted(events, key=lambda event: event.start)
 
@@ -135,4 +137,3 @@ def _border(shot: Shot, size: tuple[int, int], number: int, seconds: float) -> B
     }
     border = max(outside, key=lambda name: outside[name])
     return border if outside[border] > 0.5 else "inside"
-
