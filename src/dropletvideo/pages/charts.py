@@ -19,6 +19,7 @@ WIDTH, HEIGHT = 560, 270
 LEFT, RIGHT, TOP, BOTTOM = 58, 16, 14, 44
 CHARACTER_WIDTH = 7.2  # of the chart font at 13 units, generous so that labels never run into bars
 MAX_POINTS = 800
+MAX_LABEL = 36
 NUM_COLOURS = 8
 
 
@@ -72,7 +73,7 @@ def bars(items: Sequence[Bar], *, unit: str = "", digits: int | None = None, leg
     `legend` names the colours 0, 1, ... where the bars use several.
     """
     row, longest = 26, max([len(bar.label) for bar in items], default=0)
-    left = min(260.0, 12 + longest * CHARACTER_WIDTH)
+    left = 12 + min(longest, MAX_LABEL) * CHARACTER_WIDTH
     texts = [_bar_text(bar, unit, digits) for bar in items]
     right = 14 + max([len(text) for text in texts], default=0) * CHARACTER_WIDTH
     height = row * len(items) + 8
@@ -96,7 +97,7 @@ def _bar_text(bar: Bar, unit: str, digits: int | None) -> str:
 
 def _bar(bar: Bar, text: str, scale: Scale, top: float, row: float) -> str:
     middle = top + row / 2
-    label = _text(scale.start - 8, middle + 4, bar.label, "label", "end")
+    label = _text(scale.start - 8, middle + 4, _short(bar.label), "label", "end")
     zero, end = scale(0.0), scale(0.0)
     shape = ""
     if bar.value is not None and math.isfinite(bar.value):
@@ -111,6 +112,10 @@ def _bar(bar: Bar, text: str, scale: Scale, top: float, row: float) -> str:
         end = max(end, scale(bar.high))
     number = _text(max(end, zero) + 7, middle + 4, text, "number")
     return f"<g><title>{escape(bar.label)}: {escape(text)}</title>{label}{shape}{number}</g>"
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…"
 
 
 def _whisker(low: float, high: float, across: float, *, is_vertical: bool) -> str:

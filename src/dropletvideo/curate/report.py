@@ -1,0 +1,312 @@
+"""The data set's report: one HTML file with the funnel, the measures, the clips themselves, speed and errors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dropletvideo.curate.conditions import Connection
+from dropletvideo.curate.selection import Funnel
+from dropletvideo.curate.thumbnails import Thumbnails, of_many_videos, spread
+from dropletvideo.moves import CAMERA_CLASSES, MOVES
+from dropletvideo.pages.charts import Bar
+from dropletvideo.pages.grid import Column
+from dropletvideo.pages.page import Page, Tile
+
+PER_CLASS = 8
+MOTION_STEPS = 12
+PER_DROP = 6
+MAX_TABLE_ROWS = 500
+NOT_MEASURES = frozenset(
+    ("start_frame", "end_frame", "start_pts", "end_pts", "height", "width", "num_frames", "part", "row", "source_fps")
+)
+LOG_SCALES = frozenset(("motion_score", "flow_2fps_px", "sharpness", "camera_parallax"))
+UNITS = {
+    "motion_score": "frame diagonals per second",
+    "flow_2fps_px": "pixels per pair at 2 frames/s",
+    "duration_seconds": "seconds",
+    "brightness": "mean luma, 0 to 255",
+}
+
+
+@dataclass(kw_only=True)
+class ReportData:
+    """All that a report shows, read from the data set.
+
+    Attributes:
+        name: of the data set.
+        videos, clips, boundaries, errors: rows of the views.
+        costs: row per stage: `stage, cpu_seconds, video_seconds, runs` of the runs that made the data set.
+        decodes: sequential decodes per video of the last run that read it.
+        wall_seconds: of all runs together, None where unknown.
+        passed_over: source files that are no video by name.
+        recipe: text of the recipe.
+        selection: name, and what it did; None shows the data set alone.
+        reasons: drop reason by clip id.
+    """
+
+    name: str
+    videos: list[dict[str, Any]]
+    clips: list[dict[str, Any]]
+    boundaries: list[dict[str, Any]]
+    errors: list[dict[str, Any]]
+    costs: list[dict[str, Any]] = field(default_factory=list)
+    decodes: list[int] = field(default_factory=list)
+    wall_seconds: float | None = None
+    passed_over: int = 0
+    recipe: str = ""
+    selection: tuple[str, Funnel] | None = None
+    reasons: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+
+def rows_of(connection: Connection, query: str) -> list[dict[str, Any]]:
+    """Rows of a query as dictionaries."""
+    result = connection.execute(query)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def build_page(data: ReportData) -> Page:
+    """The report of a data set."""
+    page = Page(f"Data set {data.name}", _subtitle(data))
+    _opening(page, data)
+    _funnel(page, data)
+    shown = Thumbnails(_shown(data))
+    _clips(page, data, shown)
+    _camera(page, data)
+    _measures(page, data)
+    _shots(page, data)
+    _speed(page, data)
+    _errors(page, data)
+    if data.recipe:
+        page.section("Recipe", "What was run; every parameter that changes a value is in the stages' fingerprints.")
+        page.code(data.recipe)
+    return page
+
+
+def _subtitle(data: ReportData) -> str:
+    seconds = sum(v.get("duration_seconds") or 0.0 for v in data.videos)
+    return f"{len(data.videos):,} videos · {_duration(seconds)} of footage · {len(data.clips):,} clips"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _opening(page: Page, data: ReportData) -> None:
+    inside = sum(clip["duration_seconds"] for clip in data.clips)
+    lead = f"**{len(data.clips):,} clips** ({_duration(inside)}) were found in {len(data.videos):,} videos."
+    if data.selection is not None:
+        name, funnel = data.selection
+        lead += f" The selection `{name}` keeps **{funnel.kept:,}** of them."
+    page.lead(lead)
+    failed = len({row["video_path"] for row in data.errors})
+    tiles = [
+        Tile(label="videos", value=len(data.videos), note=f"{data.passed_over} other files passed over"),
+        Tile(label="clips", value=len(data.clips), note=_duration(inside)),
+        Tile(label="boundaries", value=len(data.boundaries)),
+    ]
+    if data.selection is not None:
+        _, funnel = data.selection
+        tiles.append(Tile(label="kept", value=funnel.kept, note=_share(funnel.kept, funnel.total), style="good"))
+    if data.decodes:
+        tiles.append(Tile(label="decodes per video", value=sum(data.decodes) / len(data.decodes)))
+    note, style = ("see Errors", "warning") if failed else ("", "info")
+    tiles.append(Tile(label="failed videos", value=failed, note=note, style=style))
+    page.tiles(tiles)
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{part / whole:.0%} of {whole:,}" if whole else ""
+
+
+def _funnel(page: Page, data: ReportData) -> None:
+    if data.selection is None:
+        page.section("Funnel")
+        page.text("No selection is shown: all clips are kept. `droplet select` makes one; the measures never change.")
+        return
+    name, funnel = data.selection
+    page.section("Funnel", f"What the selection `{name}` drops, and where. A clip counts at the first step it fails.")
+    bars = [Bar(label="all clips", value=funnel.total, colour=7)]
+    bars += [
+        Bar(label=step.condition, value=step.after, note=f"(−{step.dropped:,})" if step.dropped else "")
+        for step in funnel.steps
+    ]
+    page.bars(bars, title="Clips left after each step", digits=0)
+    page.table(
+        [
+            {
+                "step": s.condition,
+                "before": s.before,
+                "dropped here": s.dropped,
+                "left": s.after,
+                "would drop alone": s.alone,
+            }
+            for s in funnel.steps
+        ],
+        caption="“Would drop alone” counts the clips that fail this condition, whatever the others say.",
+    )
+
+
+def _shown(data: ReportData) -> list[dict[str, Any]]:
+    """All clips of which the report shows a picture."""
+    picked = {id(row): row for rows in [*_by_class(data).values(), _by_motion(data)] for row in rows}
+    for _, rows in _by_drop(data):
+        picked.update({id(row): row for row in rows})
+    return list(picked.values())
+
+
+def _by_class(data: ReportData) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {name: [] for name in [*CAMERA_CLASSES, ""]}
+    for clip in data.clips:
+        found.setdefault(clip.get("camera_class") or "", []).append(clip)
+    return {name: of_many_videos(rows, PER_CLASS) for name, rows in found.items() if rows}
+
+
+def _by_motion(data: ReportData) -> list[Any]:
+    measured = [clip for clip in data.clips if clip.get("motion_score") is not None]
+    return spread(sorted(measured, key=lambda clip: float(clip["motion_score"])), MOTION_STEPS)
+
+
+def _by_drop(data: ReportData) -> list[tuple[str, list[Any]]]:
+    if data.selection is None:
+        return []
+    dropped: dict[int, list[Any]] = {}
+    for clip in data.clips:
+        if (found := data.reasons.get(clip["clip_id"])) is not None:
+            dropped.setdefault(found[0], []).append(clip)
+    steps = data.selection[1].steps
+    return [(steps[n - 1].condition, of_many_videos(rows, PER_DROP)) for n, rows in sorted(dropped.items())]
+
+
+def _clips(page: Page, data: ReportData, shown: Thumbnails) -> None:
+    if not data.clips:
+        return
+    page.section("Clips", "The middle frame of each; the caption names the file and its frames.")
+    counts = Counter(clip.get("camera_class") or "" for clip in data.clips)
+    page.heading("From least to most motion")
+    page.contact_sheet(shown.pictures(_by_motion(data)), caption="Evenly spread over the ranks of `motion_score`.")
+    if len(counts) > 1 or "" not in counts:
+        for name, rows in _by_class(data).items():
+            page.heading(f"{_class_name(name)} ({counts[name]:,} clips)")
+            page.contact_sheet(shown.pictures(rows))
+    if drops := _by_drop(data):
+        page.heading("Dropped")
+        reasons = {clip_id: reason for clip_id, (_, reason) in data.reasons.items()}
+        for condition, rows in drops:
+            with page.fold(f"by {condition}"):
+                page.contact_sheet(shown.pictures(rows, reasons))
+    if shown.unread:
+        page.note(f"{shown.unread} clips have no picture: their source could not be read any more.", "warning")
+
+
+def _class_name(name: str) -> str:
+    return f"{name} {CAMERA_CLASSES[name]}" if name in CAMERA_CLASSES else name or "no class told"  # type: ignore[index]
+
+
+def _camera(page: Page, data: ReportData) -> None:
+    if not any("camera_class" in clip for clip in data.clips):
+        return
+    page.section("Camera")
+    counts = Counter(clip.get("camera_class") or "" for clip in data.clips)
+    names = [*CAMERA_CLASSES, *([""] if counts[""] else [])]
+    page.shares(
+        [Bar(label=_class_name(n), value=counts[n], colour=7 if not n else i) for i, n in enumerate(names)],
+        title="Camera classes",
+    )
+    moves = Counter(move for clip in data.clips for move in set(clip.get("camera_moves") or ()))
+    if moves:
+        page.bars(
+            {name.replace("_", " "): moves[name] for name in MOVES if moves[name]},
+            title="Clips in which a move occurs",
+            caption="Directions are the camera's own; a clip with two moves counts in both.",
+            digits=0,
+        )
+
+
+def _measures(page: Page, data: ReportData) -> None:
+    names = [name for name in _columns(data.clips) if name not in NOT_MEASURES and _is_number(data.clips, name)]
+    if not names:
+        return
+    text = "Every number a selection can use."
+    limits = data.selection[1].thresholds if data.selection is not None else {}
+    page.section("Measures", text + (" Grey bars lie outside the selection's limits." if limits else ""))
+    with page.columns():
+        for name in names:
+            low, high = limits.get(name, (None, None))
+            values = [float("nan") if clip.get(name) is None else float(clip[name]) for clip in data.clips]
+            page.histogram(
+                values,
+                title=name,
+                thresholds={k: v for k, v in (("at least", low), ("at most", high)) if v is not None},
+                keep=(low, high),
+                log_x=name in LOG_SCALES,
+                x_label=UNITS.get(name, name),
+            )
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def _is_number(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    values = [row[name] for row in rows if row.get(name) is not None]
+    return bool(values) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+
+
+def _shots(page: Page, data: ReportData) -> None:
+    kinds = Counter(row["kind"] for row in data.boundaries)
+    if not kinds:
+        return
+    page.section("Boundaries", "All that were found, before trimming and the limits of length.")
+    with page.columns():
+        page.bars(dict(kinds.most_common()), title="By kind", digits=0)
+        page.histogram(
+            [row["score"] for row in data.boundaries if row.get("score") is not None], title="Score", x_label="score"
+        )
+
+
+def _speed(page: Page, data: ReportData) -> None:
+    if not data.costs and not data.decodes:
+        return
+    page.section("Speed")
+    if data.decodes:
+        once = sum(n == 1 for n in data.decodes)
+        page.text(f"{once:,} of {len(data.decodes):,} videos were decoded once for all stages.")
+    if data.costs:
+        rows = [
+            {**row, "rate": row["video_seconds"] / row["cpu_seconds"] if row["cpu_seconds"] else None}
+            for row in data.costs
+        ]
+        page.table(
+            rows,
+            [
+                Column(key="stage"),
+                Column(key="cpu_seconds", title="CPU seconds", digits=2, is_bar=True),
+                Column(key="video_seconds", title="video seconds", digits=1),
+                Column(key="rate", title="video seconds per CPU second", digits=1),
+            ],
+            caption="CPU seconds of the worker that read the video; “decode” includes resizing for all stages."
+            + (f" Wall time of the run: {_duration(data.wall_seconds)}." if data.wall_seconds is not None else ""),
+        )
+
+
+def _errors(page: Page, data: ReportData) -> None:
+    page.section("Errors")
+    if not data.errors:
+        page.note("No file and no clip failed.", "good")
+        return
+    page.note(f"{len(data.errors):,} failures. An error is never a score and never counts as dropped.", "warning")
+    columns = ["stage", "reason", "video_path", "clip_id"]
+    caption = f"The first {MAX_TABLE_ROWS}; all of them are in the view `errors`."
+    page.table(data.errors[:MAX_TABLE_ROWS], columns, caption=caption if len(data.errors) > MAX_TABLE_ROWS else "")
+
+
+def save_report(data: ReportData, out: Path) -> int:
+    """Write the report; returns its size in bytes."""
+    return build_page(data).save(out)
