@@ -50,9 +50,9 @@ class CacheConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     folder: Path | None = None
-    held_out_clips: int = Field(8, ge=0)
-    clips_per_shard: int = Field(64, ge=1)
-    workers: int = Field(1, ge=1)
+    held_out_clips: int = Field(default=8, ge=0)
+    clips_per_shard: int = Field(default=64, ge=1)
+    workers: int = Field(default=1, ge=1)
     on_stale: Literal["rebuild", "refuse"] = "rebuild"
 
 

@@ -32,9 +32,9 @@ class WindowConfig(BaseModel):
     width: int = 64
     span: Literal["window", "whole"] = "window"
     motion_range: tuple[float, float] = (4.0, 32.0)
-    windows_per_clip: int = Field(4, ge=1)
-    trim: float = Field(0.1, ge=0, lt=0.5)
-    mirror_share: float = Field(0.0, ge=0, le=1)
+    windows_per_clip: int = Field(default=4, ge=1)
+    trim: float = Field(default=0.1, ge=0, lt=0.5)
+    mirror_share: float = Field(default=0.0, ge=0, le=1)
     seed: int = 0
 
     @field_validator("motion_range")

@@ -29,11 +29,15 @@ class ObjectiveConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    text_drop: float = Field(0.1, ge=0, le=1)
-    image_drop: float = Field(0.0, ge=0, le=1, description="share trained as text-to-video, all condition channels 0")
+    text_drop: float = Field(default=0.1, ge=0, le=1)
+    image_drop: float = Field(
+        default=0.0, ge=0, le=1, description="share trained as text-to-video, all condition channels 0"
+    )
     shuffle_motion: bool = False
     stratified: bool = True
-    motion_loss_share: float = Field(0.0, ge=0, lt=1, description="share of the loss on differences between frames")
+    motion_loss_share: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the loss on differences between frames"
+    )
 
 
 @dataclass(frozen=True)

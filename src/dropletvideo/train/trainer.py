@@ -41,14 +41,18 @@ class LoopConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    batch_size: int = Field(16, ge=1)
-    max_steps: int = Field(4000, ge=1)
-    max_minutes: float | None = Field(None, gt=0)
-    log_every: int = Field(20, ge=1)
-    preview_every: int = Field(500, ge=0, description="steps between sample strips and held-out losses; 0 is never")
-    checkpoint_minutes: float = Field(5.0, gt=0)
-    keep_checkpoints: int = Field(2, ge=1)
-    compile: bool = Field(False, description="torch.compile of the repeated blocks; needs a C++ compiler on a CPU")
+    batch_size: int = Field(default=16, ge=1)
+    max_steps: int = Field(default=4000, ge=1)
+    max_minutes: float | None = Field(default=None, gt=0)
+    log_every: int = Field(default=20, ge=1)
+    preview_every: int = Field(
+        default=500, ge=0, description="steps between sample strips and held-out losses; 0 is never"
+    )
+    checkpoint_minutes: float = Field(default=5.0, gt=0)
+    keep_checkpoints: int = Field(default=2, ge=1)
+    compile: bool = Field(
+        default=False, description="torch.compile of the repeated blocks; needs a C++ compiler on a CPU"
+    )
 
 
 class Windows(Protocol):
@@ -186,7 +190,7 @@ class Trainer:
             return None
         config = self.objective.model_copy(update={"text_drop": 0.0, "image_drop": 0.0, "shuffle_motion": False})
         draw = draw_step(batch.latents.shape, self.schedule.num_timesteps, config, step_generator(0, 0, HOLDOUT))
-        with torch.no_grad(), self._averaged():
+        with torch.no_grad(), self.averaged():
             result = batch_loss(
                 self.denoise, batch.to(self.device), draw, self.schedule, self.windows.empty_text, config
             )
@@ -262,11 +266,11 @@ class Trainer:
         if loss is not None:
             self.log.append({"step": self.progress.step, "held_out_loss": loss})
         if self.hooks.sample:
-            with self._averaged():
+            with self.averaged():
                 self.hooks.sample(self.progress.step)
 
     @contextmanager
-    def _averaged(self) -> Iterator[None]:
+    def averaged(self) -> Iterator[None]:
         """The model in eval mode under the averaged weights."""
         self.model.eval()
         try:
