@@ -1,6 +1,6 @@
 """Flicker: frame-to-frame change, plain (VBench, 0 to 1, higher is calmer) and after motion compensation (grey levels, lower is calmer).
 
-Source: `perception/flicker.py`. The plain value punishes motion and is won by a frozen picture; the compensated one
+Sources: `perception/flicker.py`, `perception/consistent_flow.py`. The plain value punishes motion and is won by a frozen picture; the compensated one
 does not punish motion that flow can follow."""  # noqa: E501  the first line names unit, range and direction
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import Any
 
 from dropletvideo.evaluate.manifest import ManifestRow
 from dropletvideo.evaluate.metric import Column, Metric
-from dropletvideo.perception.flicker import CompensatedFlicker, TemporalFlickering
+from dropletvideo.perception.consistent_flow import ConsistentFlow
+from dropletvideo.perception.flicker import TemporalFlickering
 
 _COLUMNS = (
     Column(name="temporal_flickering", label="temporal flickering (VBench)", unit="", better="higher", decimals=4),
@@ -32,6 +33,6 @@ def build() -> Metric:
         version=1,
         about="The plain value counts motion as flicker, so a frozen picture has 1; the compensated residual does not.",
         columns=_COLUMNS,
-        judges=(TemporalFlickering(), CompensatedFlicker()),
+        judges=(TemporalFlickering(), ConsistentFlow()),
         score=score,
     )

@@ -2,7 +2,7 @@
 
 Range 0 upwards; more is faster, not better: the question is whether motion answers to the M asked. Tables: per image
 with several M, the rank correlation (-1 is perfect) and the ratio of the lowest M to the highest, bootstrap over
-images. Sources: `perception/motion.py`, `perception/consistent_motion.py`, `evaluate/motion_response.py`.
+images. Sources: `perception/motion.py`, `perception/consistent_flow.py`, `evaluate/motion_response.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from dropletvideo.evaluate.manifest import ManifestRow
 from dropletvideo.evaluate.metric import Column, Metric, ScoredRow
 from dropletvideo.evaluate.motion_response import MotionPoint, motion_response
-from dropletvideo.perception.consistent_motion import ConsistentMotion
+from dropletvideo.perception.consistent_flow import ConsistentFlow
 from dropletvideo.perception.motion import MotionJudge
 
 _COLUMNS = (
@@ -61,7 +61,7 @@ def build() -> Metric:
         version=1,
         about="Low M asks for fast motion. More motion is not better: what counts is that it answers to M.",
         columns=_COLUMNS,
-        judges=(MotionJudge(), ConsistentMotion()),
+        judges=(MotionJudge(), ConsistentFlow()),
         score=score,
         tables=tables,
     )
