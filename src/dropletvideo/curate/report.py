@@ -116,8 +116,11 @@ def _opening(page: Page, data: ReportData) -> None:
         tiles.append(Tile(label="kept", value=funnel.kept, note=_share(funnel.kept, funnel.total), style="good"))
     if data.decodes:
         tiles.append(Tile(label="decodes per video", value=sum(data.decodes) / len(data.decodes)))
-    note, style = ("see Errors", "warning") if failed else ("", "info")
-    tiles.append(Tile(label="failed videos", value=failed, note=note, style=style))
+    tiles.append(
+        Tile(label="failed videos", value=failed, note="see Errors", style="warning")
+        if failed
+        else Tile(label="failed videos", value=0)
+    )
     page.tiles(tiles)
 
 
@@ -206,7 +209,7 @@ def _clips(page: Page, data: ReportData, shown: Thumbnails) -> None:
 
 
 def _class_name(name: str) -> str:
-    return f"{name} {CAMERA_CLASSES[name]}" if name in CAMERA_CLASSES else name or "no class told"  # type: ignore[index]
+    return f"{name} {CAMERA_CLASSES[name]}" if name in CAMERA_CLASSES else name or "no class told"
 
 
 def _camera(page: Page, data: ReportData) -> None:
