@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from dropletvideo.perception.camera_class import class_of, moves_of, runs_of
-from dropletvideo.perception.camera_segments import rates_of, smooth
+from dropletvideo.perception.camera_segments import rates_of, smooth, with_arcs
 from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_windows import calibrate, make_pairs, make_windows
-from dropletvideo.perception.judge import Chunk, Frames
+from dropletvideo.perception.judge import Chunk, Features, Frames
 
 MIN_SHARE_TOLD = 0.5
 LOST = 0.15
@@ -41,7 +41,7 @@ class CameraJudge:
 
     name = "camera"
     version = 1
-    needs = Frames(rate=8.0, short_side=256, colour="gray")
+    needs: Frames | Features = Frames(rate=8.0, short_side=256, colour="gray")
     columns: Mapping[str, type] = {
         "camera_class": str,
         "camera_moves": list,
@@ -76,7 +76,7 @@ class CameraJudge:
         if not windows or told < MIN_SHARE_TOLD * duration:
             return _answer("C6" if has_edit else None, [], 0.5 if has_edit else 0.0, 0.0)
         rates = rates_of(windows, lens, short_side, duration)
-        moves = moves_of(runs_of(smooth(rates), lens.focal_px / short_side), rates)
+        moves = moves_of(runs_of(with_arcs(smooth(rates), lens.focal_px), lens.focal_px / short_side), rates)
         spread = float(np.median(rates.spread) / short_side)
         return _answer("C6" if has_edit else class_of(moves), [move.as_dict() for move, _ in moves], 0.5, spread)
 

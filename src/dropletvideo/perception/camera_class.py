@@ -20,10 +20,32 @@ NAMES = {
     "truck": ("truck_right", "truck_left"),
     "pedestal": ("pedestal_up", "pedestal_down"),
     "dolly": ("dolly_in", "dolly_out"),
+    "arc": ("arc_right", "arc_left"),
 }
 MIN_SECONDS = 0.4
-MIN_SPEED = {"pan": 0.6, "tilt": 0.6, "roll": 1.0, "zoom": 0.008, "truck": 0.006, "pedestal": 0.006, "dolly": 0.01}
-MIN_AMOUNT = {"pan": 1.5, "tilt": 1.5, "roll": 2.0, "zoom": 0.03, "truck": 0.02, "pedestal": 0.02, "dolly": 0.03}
+MIN_SPEED = {
+    "pan": 0.6,
+    "tilt": 0.6,
+    "roll": 1.0,
+    "zoom": 0.008,
+    "truck": 0.006,
+    "pedestal": 0.006,
+    "dolly": 0.01,
+    "arc": 0.8,
+}
+MIN_AMOUNT = {
+    "pan": 1.5,
+    "tilt": 1.5,
+    "roll": 2.0,
+    "zoom": 0.03,
+    "truck": 0.02,
+    "pedestal": 0.02,
+    "dolly": 0.03,
+    "arc": 3.0,
+}
+TRAVEL = ("truck", "pedestal", "dolly")
+MIN_COMPONENT = 0.35
+"""A direction of travel is named if it has this share of the whole: a camera that looks down dollies ahead and up."""
 MIN_SHARE = 0.3
 """A move is named if it moves the picture at least this much of what the strongest move of its time does."""
 
@@ -40,8 +62,11 @@ class Run:
 
 
 def picture_weight(values: Array, focal_ratio: float) -> Array:
-    """...,7 rates to typical picture motion in short sides per second. `focal_ratio` is focal over short side."""
-    scale = np.array([np.radians(1) * focal_ratio] * 2 + [np.radians(1) * 0.35, 0.35, 1.0, 1.0, 0.35 / focal_ratio])
+    """...,8 rates to typical picture motion in short sides per second. `focal_ratio` is focal over short side."""
+    scale = np.array(
+        [np.radians(1) * focal_ratio] * 2
+        + [np.radians(1) * 0.35, 0.35, 1.0, 1.0, 0.35 / focal_ratio, np.radians(1) * focal_ratio]
+    )
     return np.asarray(np.abs(values) * scale)
 
 
@@ -49,10 +74,13 @@ def runs_of(rates: Rates, focal_ratio: float) -> list[Run]:
     """Every axis cut at its changes of sign; runs that are too short, slow or small beside the others are left out."""
     weights = picture_weight(rates.values, focal_ratio)
     seconds = rates.ends - rates.starts
+    travel = np.linalg.norm(rates.values[:, 4:7], axis=1)
     runs = []
     for column, axis in enumerate(AXES):
         value = rates.values[:, column]
         strong = (np.abs(value) > MIN_SPEED[axis]) & (weights[:, column] > MIN_SHARE * weights.max(axis=1))
+        if axis in TRAVEL:
+            strong &= np.abs(value) > MIN_COMPONENT * travel
         sign = np.where(strong, np.sign(value), 0)
         for first, end in _equal_runs(sign):
             amount = float((value[first:end] * seconds[first:end]).sum())
@@ -74,28 +102,13 @@ def moves_of(runs: list[Run], rates: Rates) -> list[tuple[CameraMove, float]]:
         end = round(float(rates.ends[-1]), 3)
         return [(CameraMove(move="static", start=0.0, end=end), 1.0)]
     named = []
-    for run in _with_arcs(runs):
+    for run in runs:
         amount = float(np.exp(run.amount)) if run.axis == "zoom" else abs(run.amount)
-        name = f"arc_{'right' if run.amount > 0 else 'left'}" if run.axis == "arc" else NAMES[run.axis][run.amount < 0]
+        name = NAMES[run.axis][run.amount < 0]
         start, end = float(rates.starts[run.first]), float(rates.ends[run.end - 1])
         move = CameraMove(move=name, start=round(start, 3), end=round(end, 3), amount=round(amount, 4))
         named.append((move, run.weight))
     return sorted(named, key=lambda pair: (pair[0].start, -pair[1]))
-
-
-def _with_arcs(runs: list[Run]) -> list[Run]:
-    """Truck one way while panning the other way round a point between near and far: one arc."""
-    result = list(runs)
-    for truck in [run for run in runs if run.axis == "truck"]:
-        for pan in [run for run in runs if run.axis == "pan" and run.amount * truck.amount < 0]:
-            first, end = max(truck.first, pan.first), min(truck.end, pan.end)
-            shorter = min(truck.end - truck.first, pan.end - pan.first)
-            if end - first >= 0.6 * shorter and 0.4 < pan.weight / max(truck.weight, 1e-9) < 2.5:
-                arc = Run("arc", min(truck.first, pan.first), max(truck.end, pan.end),
-                          float(np.sign(truck.amount)) * abs(pan.amount), truck.weight + pan.weight)  # fmt: skip
-                result = [run for run in result if run not in (truck, pan)] + [arc]
-                break
-    return result
 
 
 def class_of(moves: list[tuple[CameraMove, float]]) -> str:

@@ -81,13 +81,13 @@ def basis(m: Array) -> Array:
     return np.stack([columns_x, columns_y], axis=1)
 
 
-def fit_turn(m: Array, target: Array, noise: float) -> tuple[Turn, Array]:
+def fit_turn(m: Array, target: Array, noise: Array) -> tuple[Turn, Array]:
     """Robust rotation and zoom of the larger part of the points.
 
     Args:
         m: N,2 normalised places in the first frame, N >= 2.
         target: N,2 the same points in the second.
-        noise: standard deviation of a coordinate, normalised.
+        noise: N standard deviations of a coordinate, normalised.
 
     Returns:
         The turn, and N,2 residuals after undoing it (in first-frame coordinates).
@@ -101,11 +101,11 @@ def fit_turn(m: Array, target: Array, noise: float) -> tuple[Turn, Array]:
         residual = turn.undo(target) - m
         weight = _kernel((residual**2).sum(axis=1), scale)
         turn = turn.turned(_solve(model, residual, weight))
-        scale = max(scale * 0.6, 2.5 * noise)
+        scale = np.maximum(scale * 0.6, 2.5 * noise)
     return turn, turn.undo(target) - m
 
 
-def _kernel(squared: Array, scale: float) -> Array:
+def _kernel(squared: Array, scale: Array) -> Array:
     """Geman-McClure weight of squared residuals."""
     return np.asarray((scale**2 / (scale**2 + squared)) ** 2)
 
@@ -117,7 +117,7 @@ def _solve(model: Array, residual: Array, weight: Array) -> Array:
     return np.asarray(np.linalg.solve(normal, rows.T @ (weights * residual.reshape(-1))))
 
 
-def _best_pair_step(model: Array, residual: Array, tolerance: float) -> Array:
+def _best_pair_step(model: Array, residual: Array, tolerance: Array) -> Array:
     """Best of many two-point solutions by truncated distance: starts the refinement inside the larger part."""
     count = len(model)
     draw = np.random.default_rng(0).integers(0, count, (HYPOTHESES, 2))
@@ -153,14 +153,14 @@ class Travel:
     along: Array
 
 
-def fit_travel(m: Array, residual: Array, directions: Array, noise: float, start: Array | None = None) -> Travel:
+def fit_travel(m: Array, residual: Array, directions: Array, noise: Array, start: Array | None = None) -> Travel:
     """Rotation and zoom that leave points moving along the epipolar direction, for each direction D,3.
 
     Args:
         m: N,2 normalised places.
         residual: N,2 displacements after the turn so far was undone.
         directions: D,3 unit vectors.
-        noise: standard deviation of a coordinate, normalised.
+        noise: N standard deviations of a coordinate, normalised.
         start: D,4 first values, zero if not given.
     """
     model = basis(m)
@@ -173,11 +173,8 @@ def fit_travel(m: Array, residual: Array, directions: Array, noise: float, start
     scale = 6 * noise
     for _ in range(4):
         weight = _kernel((right - np.einsum("dnk,dk->dn", rows, turns)) ** 2, scale)
-        left = rows.transpose(0, 2, 1) @ (rows * weight[..., None]) + 1e-3 * len(m) * noise**0 * _RIDGE
+        left = rows.transpose(0, 2, 1) @ (rows * weight[..., None]) + 1e-7 * len(m) * np.eye(4)
         turns = np.linalg.solve(left, (rows.transpose(0, 2, 1) @ (weight * right)[..., None]))[..., 0]
-        scale = max(scale * 0.6, 2.5 * noise)
+        scale = np.maximum(scale * 0.6, 2.5 * noise)
     rest = residual[None] - np.einsum("nck,dk->dnc", model, turns)
     return Travel(turns, np.einsum("dnc,dnc->dn", normal, rest), np.einsum("dnc,dnc->dn", line, rest))
-
-
-_RIDGE = np.diag([1e-4, 1e-4, 1e-4, 1e-4])

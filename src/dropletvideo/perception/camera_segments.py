@@ -11,14 +11,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dropletvideo.perception.camera_fit import Array, epipolar
-from dropletvideo.perception.camera_windows import DIRECTIONS, WINDOW_WEIGHT, Lens, Window, parallax
+from dropletvideo.perception.camera_fit import Array
+from dropletvideo.perception.camera_solve import solve_span
+from dropletvideo.perception.camera_windows import DIRECTIONS, WINDOW_WEIGHT, Lens, Window
 
 SPAN_PRICE = 12.0
-AXES = ("pan", "tilt", "roll", "zoom", "truck", "pedestal", "dolly")
-"""Order of the columns of `Rates.values`; signs: right, up, clockwise, in, right, up, in."""
-MIN_PARALLAX_PX = 0.6
-"""A span whose points differ by less parallax than this per window is taken as turning only."""
+AXES = ("pan", "tilt", "roll", "zoom", "truck", "pedestal", "dolly", "arc")
+"""Order of the columns of `Rates.values`; signs: right, up, clockwise, in, right, up, in, right."""
+ARC_RATIO = (0.4, 5.0)
+"""Parallax of near points over the opposite pan within which a truck is an arc round something between."""
+TRAVEL_RATIO = 3.0
+"""Travel is accepted where turning alone leaves this many times its residual (2 if there is none: one of two
+components is looked at)."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class Rates:
     Attributes:
         times: W middle of each window, seconds from the clip's start.
         starts, ends: W the part of the clip that each window stands for (they touch).
-        values: W,7 per second: degrees for pan, tilt and roll, log for zoom, parallax over the short side for travel.
-        spread: W spread of parallax over the points (px).
+        values: W,8 per second: degrees for pan, tilt, roll and arc, log for zoom, parallax over the short side for travel.
+        spread: W spread of parallax over the points (px per second).
         travels: W True where the span of the window shows travel.
     """
 
@@ -68,13 +72,16 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
     spread = np.zeros(len(windows))
     travels = np.zeros(len(windows), bool)
     for first, end, hypothesis in spans_of(windows):
-        for at in range(first, end):
-            window = windows[at]
-            values[at, :4] = window.turn.angles / window.seconds
-            if hypothesis > 0:
-                travels[at], spread[at], row = _travel_row(window, DIRECTIONS[hypothesis - 1], lens, short_side)
-                if travels[at]:
-                    values[at] = row
+        span = windows[first:end]
+        seconds = np.array([window.seconds for window in span])[:, None]
+        values[first:end, :4] = np.array([window.turn.angles for window in span]) / seconds
+        if hypothesis > 0:
+            answer = solve_span(span, DIRECTIONS[hypothesis - 1], lens)
+            turning = float(np.mean([window.turn_cost for window in span]))
+            if turning > TRAVEL_RATIO * max(answer.cost, 0.9):
+                travels[first:end], spread[first:end] = True, answer.spread / seconds[:, 0]
+                travel = answer.distance[:, None] * answer.direction * [1, -1, 1] * lens.focal_px / short_side
+                values[first:end] = np.concatenate([answer.turns, travel, 0 * travel[:, :1]], axis=1) / seconds
     values[:, :3] = np.degrees(values[:, :3])
     times = np.array([(w.start + w.end) / 2 for w in windows])
     middles = (times[1:] + times[:-1]) / 2
@@ -82,24 +89,13 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
     return Rates(times, starts, ends, values, spread, travels)
 
 
-def _travel_row(window: Window, direction: Array, lens: Lens, short_side: int) -> tuple[bool, float, Array]:
-    turn, depth = parallax(window, direction)
-    line = np.linalg.norm(epipolar(window.m, direction[None])[0], axis=1)
-    moved = depth * line * lens.focal_px
-    low, high = np.percentile(moved, [15, 85])
-    middle = float(np.median(depth))
-    travel = direction * middle * lens.focal_px / short_side
-    row = np.concatenate([turn.angles, [travel[0], -travel[1], travel[2]]]) / window.seconds
-    return bool(max(abs(low), abs(high)) > MIN_PARALLAX_PX), float(high - low), row
-
-
-STEP = np.array([0.6, 0.6, 0.8, 0.012, 0.015, 0.015, 0.03])
+STEP = np.array([0.6, 0.6, 0.8, 0.012, 0.015, 0.015, 0.03, 0.6])
 """Change of each rate that counts as one unit of noise, at least (columns of `Rates.values`)."""
 PIECE_PRICE = 25.0
 
 
 def pieces_of(values: Array) -> list[tuple[int, int]]:
-    """Split of the rates W,7 into pieces of nearly constant rate: least squares with a price per piece."""
+    """Split of the rates W,8 into pieces of nearly constant rate: least squares with a price per piece."""
     count = len(values)
     bends = np.abs(np.diff(values, n=2, axis=0)) if count > 4 else np.zeros((1, values.shape[1]))
     unit = values / np.maximum(STEP, 0.6 * np.median(bends, axis=0))
@@ -125,4 +121,15 @@ def smooth(rates: Rates) -> Rates:
     values = rates.values.copy()
     for first, end in pieces_of(values):
         values[first:end] = np.mean(values[first:end], axis=0)
+    return replace(rates, values=values)
+
+
+def with_arcs(rates: Rates, focal_px: float) -> Rates:
+    """Truck one way while panning the other, round something between near and far, becomes an arc."""
+    values = rates.values.copy()
+    pan, truck = values[:, 0], values[:, 4]
+    ratio = rates.spread / np.maximum(np.abs(np.radians(pan)) * focal_px, 1e-6)
+    arcs = rates.travels & (pan * truck < 0) & (ratio > ARC_RATIO[0]) & (ratio < ARC_RATIO[1])
+    values[arcs, 7] = -pan[arcs]
+    values[np.ix_(arcs, [0, 4])] = 0.0
     return replace(rates, values=values)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dropletvideo.perception.camera_fit import MIN_POINTS, Array, Turn, epipolar, fit_travel, fit_turn
+from dropletvideo.perception.camera_fit import MIN_POINTS, Array, Turn, fit_travel, fit_turn
 from dropletvideo.perception.camera_tracks import Tracks
 
 BASELINE_SECONDS = 0.5
@@ -69,10 +69,10 @@ class Lens:
     focal_px: float
     noise_px: float
 
-    def noise(self, pair: Pair) -> float:
-        """Standard deviation of a normalised coordinate of a pair."""
-        shift = float(np.median(np.abs(pair.b - pair.a).max(axis=1)))
-        return float(np.hypot(self.noise_px, NOISE_PER_SHIFT * shift)) / self.focal_px
+    def noise(self, pair: Pair) -> Array:
+        """N standard deviations of the normalised coordinates of a pair."""
+        shift = np.linalg.norm(pair.b - pair.a, axis=1)
+        return np.asarray(np.hypot(self.noise_px, NOISE_PER_SHIFT * shift) / self.focal_px)
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Window:
 
     Attributes:
         start, end: seconds on the clip's clock.
-        pair: the pair of frames; m: N,2 normalised places in the first.
-        noise: standard deviation of a normalised coordinate.
+        m: N,2 normalised places in the first frame; target: N,2 in the second.
+        noise: N standard deviations of a normalised coordinate.
         turn: rotation and zoom that explain most points; left: N,2 residuals after undoing it (normalised).
         turn_cost: mean truncated squared residual in noise units, of rotation and zoom alone.
         travel_costs: D the same for every direction of DIRECTIONS, with the price of depths.
@@ -90,9 +90,9 @@ class Window:
 
     start: float
     end: float
-    pair: Pair
     m: Array
-    noise: float
+    target: Array
+    noise: Array
     turn: Turn
     left: Array
     turn_cost: float
@@ -182,8 +182,8 @@ def _window(pair: Pair, lens: Lens) -> Window:
     return Window(
         start=pair.start,
         end=pair.end,
-        pair=pair,
         m=m,
+        target=target,
         noise=noise,
         turn=turn,
         left=left,
@@ -192,13 +192,5 @@ def _window(pair: Pair, lens: Lens) -> Window:
     )
 
 
-def _truncated(squared: Array, noise: float) -> Array:
+def _truncated(squared: Array, noise: Array) -> Array:
     return np.asarray(np.minimum(squared / noise**2, COST_LIMIT))
-
-
-def parallax(window: Window, direction: Array) -> tuple[Turn, Array]:
-    """Turn of the window given a direction of travel, and N inverse depths times distance (signed, normalised)."""
-    travel = fit_travel(window.m, window.left, direction[None], window.noise)
-    line = epipolar(window.m, direction[None])[0]
-    length = np.maximum(np.linalg.norm(line, axis=1), 0.05)
-    return window.turn.turned(travel.turns[0]), travel.along[0] / length

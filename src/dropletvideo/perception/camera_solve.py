@@ -1,0 +1,149 @@
+"""Pooled fit of a span in which the camera travels: one direction, and which of pan, tilt, roll and zoom go with it.
+
+Turning and travelling past a plane look alike, so three things are asked of a solution beside small residuals: no
+point moves against the travel (depth is positive), turns that are not needed are zero, and, where two signs remain,
+what lies lower in the picture is nearer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from dropletvideo.perception.camera_fit import Array, Turn, basis, epipolar, fit_travel
+from dropletvideo.perception.camera_windows import COST_LIMIT, WINDOW_WEIGHT, Lens, Window
+
+SUBSETS = np.array(list(product([False, True], repeat=4)))
+"""All choices of pan, tilt, roll, zoom that go with the travel."""
+TURN_PRICE = 6.0
+"""What a turn that goes along must save per window, in squared noise units of the independent points."""
+PRIOR = np.array([0.15, 0.15, 0.15, 0.15])
+"""Size (radians, log) towards which turns that the points do not tell are kept small, per window."""
+NEAR_BELOW = 2.0
+"""Preference, in squared noise units, for nearer points to lie lower."""
+MOST_WINDOWS = 12
+
+
+@dataclass(frozen=True)
+class Travelled:
+    """A span solved with travel.
+
+    Attributes:
+        direction: 3 unit vector (right, down, forward) in the camera's own axes.
+        turns: W,4 pan, tilt, roll, log zoom of every window.
+        distance: W signed travel over the typical depth (normalised coordinates).
+        spread: W parallax between far and near points, in pixels.
+        cost: mean truncated squared residual per point, in noise units.
+    """
+
+    direction: Array
+    turns: Array
+    distance: Array
+    spread: Array
+    cost: float
+
+
+def solve_span(windows: list[Window], direction: Array, lens: Lens) -> Travelled:
+    """Solve all windows of a span that travels about `direction`."""
+    some = windows[:: -(-len(windows) // MOST_WINDOWS)]
+    direction = _refine(some, direction)
+    systems = [_System(window, direction) for window in windows]
+    answers = [system.answers() for system in systems]
+    pooled = sum(cost.min(axis=0) for _, cost in answers) / len(answers)
+    chosen = int((pooled * WINDOW_WEIGHT + TURN_PRICE * SUBSETS.sum(axis=1)).argmin())
+    turns, distance, spread = [], [], []
+    for system, (steps, cost) in zip(systems, answers, strict=True):
+        way = int(cost[:, chosen].argmin())
+        step = steps[way, chosen]
+        along = system.along - system.along_rows @ step
+        far, near = np.percentile(along, [10, 90])
+        turns.append(system.turn.turned(step).angles)
+        distance.append(float(np.median(along / system.length)))
+        spread.append(float(near - far) * lens.focal_px)
+    return Travelled(direction, np.array(turns), np.array(distance), np.array(spread), float(pooled[chosen]))
+
+
+def _refine(windows: list[Window], direction: Array) -> Array:
+    """Direction with the least pooled residual near a first one, by shrinking steps."""
+    for step in (0.25, 0.12, 0.06):
+        side = np.cross(direction, [0.0, 0.0, 1.0] if abs(direction[2]) < 0.8 else [1.0, 0.0, 0.0])
+        side /= np.linalg.norm(side)
+        other = np.cross(direction, side)
+        angle = np.arange(8) * np.pi / 4
+        around = direction + step * (np.cos(angle)[:, None] * side + np.sin(angle)[:, None] * other)
+        around = np.concatenate([direction[None], around / np.linalg.norm(around, axis=1, keepdims=True)])
+        cost = np.zeros(len(around))
+        for window in windows:
+            across = fit_travel(window.m, window.left, around, window.noise).across
+            cost += np.minimum((across / window.noise) ** 2, COST_LIMIT).mean(axis=1)
+        direction = around[int(cost.argmin())]
+    return np.asarray(direction)
+
+
+class _System:
+    """Linear system of one window about its own solution for a direction."""
+
+    def __init__(self, window: Window, direction: Array) -> None:
+        self.noise = window.noise
+        self.prior = (float(np.median(self.noise)) / PRIOR) ** 2 * len(window.m) / WINDOW_WEIGHT
+        self.height = window.m[:, 1] - window.m[:, 1].mean()
+        self.turn = window.turn
+        line = epipolar(window.m, direction[None])[0]
+        self.length = np.maximum(np.linalg.norm(line, axis=1), 0.05)
+        line = line / np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-6)
+        normal = np.stack([-line[:, 1], line[:, 0]], axis=1)
+        model = basis(window.m)
+        self.across_rows = np.einsum("nc,nck->nk", normal, model)
+        self.along_rows = np.einsum("nc,nck->nk", line, model)
+        for _ in range(4):
+            left = self.turn.undo(window.target) - window.m
+            self.across, self.along = (normal * left).sum(axis=1), (line * left).sum(axis=1)
+            weight = ((3 * self.noise) ** 2 / ((3 * self.noise) ** 2 + self.across**2)) ** 2
+            rows = self.across_rows
+            system = rows.T @ (rows * weight[:, None]) + np.diag(self.prior)
+            right = rows.T @ (weight * self.across) - self.prior * self.turn.angles
+            self.turn = self.turn.turned(np.linalg.solve(system, right))
+        left = self.turn.undo(window.target) - window.m
+        self.across, self.along = (normal * left).sum(axis=1), (line * left).sum(axis=1)
+
+    def answers(self) -> tuple[Array, Array]:
+        """Steps 2,16,4 and costs 2,16 for travel forth and back along the direction and every subset of turns."""
+        scale = 3 * self.noise
+        ways = np.array([1.0, -1.0])
+        fixed = -self.turn.angles
+        steps = np.zeros((2, len(SUBSETS), 4))
+        wrong = np.zeros((2, len(SUBSETS), len(self.along)))
+        for _ in range(5):
+            across = self.across - steps @ self.across_rows.T
+            along = self.along - steps @ self.along_rows.T
+            wrong = np.minimum(along * ways[:, None, None], 0.0) * ways[:, None, None]
+            weight = (scale**2 / (scale**2 + across**2 + wrong**2)) ** 2
+            steps = self._solve(weight, weight * (wrong != 0), fixed)
+        across = self.across - steps @ self.across_rows.T
+        along = self.along - steps @ self.along_rows.T
+        wrong = np.minimum(along * ways[:, None, None], 0.0)
+        cost = np.minimum((across**2 + wrong**2) / self.noise**2, COST_LIMIT).mean(axis=2)
+        return steps, cost - self._near_below(along * ways[:, None, None])
+
+    def _solve(self, weight: Array, violated: Array, fixed: Array) -> Array:
+        left = np.einsum("wsn,nj,nk->wsjk", weight, self.across_rows, self.across_rows)
+        left += np.einsum("wsn,nj,nk->wsjk", violated, self.along_rows, self.along_rows)
+        right = (weight * self.across) @ self.across_rows + (violated * self.along) @ self.along_rows
+        left += np.diag(self.prior)
+        right += self.prior * fixed
+        held = ~SUBSETS
+        right = right - np.einsum("wsjk,sk->wsj", left, held * fixed)
+        keep = SUBSETS[:, :, None] & SUBSETS[:, None, :]
+        left = np.where(keep, left, 0.0) + np.einsum("sk,kj->skj", held, np.eye(4))
+        right = np.where(SUBSETS, right, fixed)
+        return np.asarray(np.linalg.solve(left, right[..., None])[..., 0])
+
+    def _near_below(self, along: Array) -> Array:
+        """2,16: small bonus in cost units where depth falls down the picture."""
+        depth = along / self.length
+        depth = depth - np.median(depth, axis=2, keepdims=True)
+        size = np.abs(depth).mean(axis=2) * np.abs(self.height).mean() + 1e-12
+        agreement = np.clip((np.clip(depth, -3e0, 3e0) * self.height).mean(axis=2) / size, -1, 1)
+        return np.asarray(NEAR_BELOW / WINDOW_WEIGHT * agreement)
