@@ -62,6 +62,7 @@ def _print_table(summary: dict[str, Any]) -> None:
     """Scores of every system with intervals."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from dropletvideo.evaluate.summary import shown
 
@@ -76,7 +77,7 @@ def _print_table(summary: dict[str, Any]) -> None:
     console = Console()
     console.print(table)
     for sentence in summary["weak"]:
-        console.print(f"[yellow]weak:[/] {sentence}", highlight=False)
+        console.print(Text("weak: ", style="yellow").append(sentence, style="default"))
 
 
 def _say_last_word(evaluation: Any, folder: Path) -> None:

@@ -4,7 +4,8 @@
     ken_burns  the asked image under a steady central zoom to 1.2
     shuffled   the scored video's own frames in a random order
     real       the reference's frames at M per second from its first (at playback rate where no M is asked)
-    codec      `real` (else `frozen`) through a model's codec and back: the ceiling of a model in its latents
+    codec      `real`, begun with the asked image (else `frozen`), through a model's codec and back: the ceiling of a
+               model in its latents
 
 Each has the scored video's frame count, size and playback rate and is written the same way, so that what the file
 costs is equal. A baseline that cannot be made (no reference, or one too short for the M asked) is left out with its
@@ -100,7 +101,9 @@ def _frames_of(
     if reconstruct is None:
         raise RequestError("no codec was given: name a model folder with --codec")
     if row.reference_video is not None:
-        return reconstruct(real_frames(row, asked)), []
+        real = real_frames(row, asked)
+        real[0] = first_image(row, real, asked)  # a model is given the image itself, not the reference file's copy
+        return reconstruct(real), []
     return reconstruct(np.repeat(first_image(row, own, asked)[None], asked.num_frames, axis=0)), ["first_frame"]
 
 

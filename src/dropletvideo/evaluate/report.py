@@ -55,11 +55,12 @@ def add_scores(page: Page, evaluation: Evaluation) -> None:
     systems = summary["systems"]
     rows = []
     for column in summary["columns"]:
-        row = {"score": f"{column['label']}{ARROWS[column['better']]}", "unit": column["unit"]}
-        row |= {name: shown(found["scores"].get(column["name"]), column) for name, found in systems.items()}
+        unit = f", {column['unit']}" if column["unit"] else ""
+        row = {"score": f"{column['label']}{unit}{ARROWS[column['better']]}"}
+        row |= {name: _unbroken(found["scores"].get(column["name"]), column) for name, found in systems.items()}
         rows.append(row)
     headings = [Column(key=name, title=found["label"]) for name, found in systems.items()]
-    page.table(rows, [Column(key="score"), Column(key="unit"), *headings])
+    page.table(rows, [Column(key="score"), *headings])
     for metric in evaluation.metrics:
         page.text(f"**{metric.title}.** {metric.about}")
     _add_failures(page, summary)
@@ -85,7 +86,8 @@ def add_motion(page: Page, summary: Mapping[str, Any]) -> None:
         axes=Axes(x_label="M asked", y_label="motion, diagonals/s", log_x=True, zero_y=True),
         is_joined=True,
     )
-    page.table([_response_row(label, response) for label, response in found.items()])
+    rows = [_response_row(label, response) for label, response in found.items()]
+    page.table(rows, [Column(key=key, title=key, digits=3 if key.startswith("M=") else 2) for key in rows[0]])
 
 
 def add_camera(page: Page, summary: Mapping[str, Any]) -> None:
@@ -98,12 +100,14 @@ def add_camera(page: Page, summary: Mapping[str, Any]) -> None:
         "F1 over sets of moves; corrected so that the best constant answer has 0 and a perfect camera 1. "
         "Found: videos asking one move in which that move was measured.",
     )
-    page.table([_camera_row(label, table) for label, table in found.items()])
+    rows = [_camera_row(label, table) for label, table in found.items()]
+    page.table(rows, [Column(key=key, title=key, digits=2) for key in rows[0]])
     model = summary["systems"].get(MODEL, {}).get("tables", {}).get("camera")
     if model is None:
         return
     page.heading("Found, by move and M")
-    page.table([_move_row(move, cells) for move, cells in model["single_move"]["by_move"].items()])
+    rows = [_move_row(move, cells) for move, cells in model["single_move"]["by_move"].items()]
+    page.table(rows, [Column(key=key, title=key, digits=None if key == "videos" else 2) for key in rows[0]])
     page.heading("What was measured where one move was asked")
     measured = sorted({name for cells in model["confusion"].values() for name in cells})
     page.table(
@@ -132,6 +136,10 @@ def add_videos(page: Page, evaluation: Evaluation) -> None:
             page.heading("Worst")
             page.videos(_players(ranked[-count:][::-1], column))
     _add_strips(page, evaluation.results)
+
+
+def _unbroken(estimate: Mapping[str, Any] | None, column: Mapping[str, Any]) -> str:
+    return shown(estimate, column).replace(" ", "\u00a0")
 
 
 def _tiles(summary: Mapping[str, Any]) -> list[Tile]:

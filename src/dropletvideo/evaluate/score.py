@@ -23,11 +23,11 @@ from dropletvideo import __version__, media, runtime
 from dropletvideo.engine import map_rows
 from dropletvideo.errors import ConfigError
 from dropletvideo.evaluate import aggregate
-from dropletvideo.evaluate.baselines import KINDS, BaselineKind, Reconstruct, write_baselines
+from dropletvideo.evaluate.baselines import BaselineKind, Reconstruct, write_baselines
 from dropletvideo.evaluate.manifest import ManifestRow, read_manifest, write_manifest
 from dropletvideo.evaluate.metric import Metric, judges_of, load_metric, metric_names
 from dropletvideo.evaluate.rows import MODEL, Result, RowFile, file_digest, line_of, measure_key
-from dropletvideo.evaluate.summary import SYSTEMS, summarise, versions_of
+from dropletvideo.evaluate.summary import SCORED_VIDEO_FAILED, SYSTEMS, summarise, versions_of
 from dropletvideo.evaluate.weak import weak_points
 from dropletvideo.tables.plan import watch_video
 
@@ -35,7 +35,11 @@ OnProgress = Callable[[str], None]
 
 
 class EvaluateConfig(BaseModel):
-    """How a manifest is scored. Unknown metrics are refused; `timeout_seconds` is the longest silence of one video."""
+    """How a manifest is scored.
+
+    `timeout_seconds` is the longest silence of one video before its process is killed; None with one worker measures
+    in this process. `codec` among the baselines is made only where a codec is handed in.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,6 +47,10 @@ class EvaluateConfig(BaseModel):
     baselines: tuple[BaselineKind, ...] = ("frozen", "ken_burns", "shuffled", "real")
     workers: int = Field(default=1, ge=1)
     timeout_seconds: float | None = Field(default=300.0, gt=0)
+
+    def pool(self) -> dict[str, Any]:
+        """Arguments of `map_rows`."""
+        return {"workers": self.workers, "timeout_seconds": self.timeout_seconds}
 
     def load_metrics(self) -> list[Metric]:
         """The metrics by name.
@@ -105,8 +113,7 @@ def evaluate_manifest(
     manifest, out = Path(manifest), Path(out)
     metrics = config.load_metrics()
     rows = read_manifest(manifest)
-    kinds = [kind for kind in KINDS if kind in config.baselines or (kind == "codec" and reconstruct is not None)]
-    made, not_made = _make_baselines(rows, out / "baselines", kinds, reconstruct)
+    made, not_made = _make_baselines(rows, out / "baselines", config, reconstruct)
     wanted = [(MODEL, row) for row in rows] + made
     results = _measure_all(wanted, metrics, config, RowFile(out / "rows.jsonl"))
     protocol = _protocol(manifest, rows, config, metrics) | {
@@ -135,38 +142,44 @@ def measure_row(task: _Task) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _make_baselines(
-    rows: Sequence[ManifestRow], folder: Path, kinds: Sequence[BaselineKind], reconstruct: Reconstruct | None
+    rows: Sequence[ManifestRow], folder: Path, config: EvaluateConfig, reconstruct: Reconstruct | None
 ) -> tuple[list[tuple[str, ManifestRow]], list[tuple[str, str]]]:
     """(system, row) of every baseline made, by system, and (system, reason) of those that could not be made."""
-    by_kind: dict[str, list[ManifestRow]] = {kind: [] for kind in kinds}
+    plain = [kind for kind in config.baselines if kind != "codec"]
+    passes: list[tuple[Sequence[BaselineKind], Reconstruct | None]] = [(plain, None)] if plain else []
+    passes += [(["codec"], reconstruct)] if reconstruct is not None else []
+    by_kind: dict[str, list[ManifestRow]] = {}
     not_made: list[tuple[str, str]] = []
-    for outcome in _written(rows if kinds else (), folder, kinds, reconstruct):
-        if isinstance(outcome, Exception):
-            not_made.extend((kind, f"the scored video itself failed: {outcome}") for kind in kinds)
-        else:
+    for kinds, codec in passes:
+        for outcome in _written(rows, folder, kinds, codec, config):
+            if isinstance(outcome, Exception):
+                not_made.extend((kind, SCORED_VIDEO_FAILED) for kind in kinds)
+                continue
             made, reasons = outcome
-            for kind in kinds:
-                if kind in made:
-                    by_kind[kind].append(made[kind])
-                else:
-                    not_made.append((kind, reasons[kind]))
+            not_made.extend(reasons.items())
+            for kind, row in made.items():
+                by_kind.setdefault(kind, []).append(row)
     for system, made_rows in by_kind.items():
-        if made_rows:
-            write_manifest(folder / system / "manifest.jsonl", made_rows)
+        write_manifest(folder / system / "manifest.jsonl", made_rows)
     return [(system, row) for system in SYSTEMS for row in by_kind.get(system, [])], not_made
 
 
 def _written(
-    rows: Sequence[ManifestRow], folder: Path, kinds: Sequence[BaselineKind], reconstruct: Reconstruct | None
+    rows: Sequence[ManifestRow],
+    folder: Path,
+    kinds: Sequence[BaselineKind],
+    codec: Reconstruct | None,
+    config: EvaluateConfig,
 ) -> list[Any]:
-    """What `write_baselines` gave for each row, or the exception that ended it."""
-    write = partial(write_baselines, folder=folder, kinds=kinds, reconstruct=reconstruct)
-    outcomes = []
-    with runtime.progress("baselines", total=len(rows)) as bar:
-        for _, outcome in map_rows(write, rows):
-            outcomes.append(outcome)
+    """What `write_baselines` gave for each row, in order, or the exception that ended it; a codec stays here."""
+    write = partial(write_baselines, folder=folder, kinds=kinds, reconstruct=codec)
+    how = {"workers": 1, "timeout_seconds": None} if codec is not None else config.pool()
+    outcomes: dict[str, Any] = {}
+    with runtime.progress(f"baselines: {', '.join(kinds)}", total=len(rows)) as bar:
+        for row, outcome in map_rows(write, rows, **how):
+            outcomes[row.id] = outcome
             bar.advance()
-    return outcomes
+    return [outcomes[row.id] for row in rows]
 
 
 @dataclass
@@ -227,8 +240,7 @@ def _measured(tasks: dict[str, _Task], config: EvaluateConfig) -> Iterable[tuple
     found = map_rows(
         measure_row,
         tasks.values(),
-        workers=config.workers,
-        timeout_seconds=config.timeout_seconds if config.workers > 1 else None,
+        **config.pool(),
         tolerate=(Exception,),
         label=lambda task: str(task.row.video),
     )

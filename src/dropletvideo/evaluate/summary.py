@@ -26,6 +26,7 @@ SYSTEM_LABELS: Mapping[str, str] = {
     "ken_burns": "Ken-Burns zoom",
     "shuffled": "shuffled frames",
 }
+SCORED_VIDEO_FAILED = "the scored video itself cannot be read"
 assert set(SYSTEMS) == {MODEL, *KINDS}
 
 
@@ -51,7 +52,13 @@ def summarise(
         for system in SYSTEMS
         if system in present
     }
-    columns = [{"metric": metric.name, **asdict(column)} for metric in metrics for column in metric.columns]
+    told = {name for system in systems.values() for name in system["scores"]}
+    columns = [
+        {"metric": metric.name, **asdict(column)}
+        for metric in metrics
+        for column in metric.columns
+        if column.name in told
+    ]
     return {"columns": columns, "systems": systems}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from dropletvideo.evaluate.rows import MODEL
-from dropletvideo.evaluate.summary import SYSTEM_LABELS, trivial_wins
+from dropletvideo.evaluate.summary import SCORED_VIDEO_FAILED, SYSTEM_LABELS, trivial_wins
 
 FEW_CLUSTERS = 8
 LOW_SHARE = 0.5
@@ -56,15 +56,15 @@ def _missing(summary: Mapping[str, Any]) -> Iterator[str]:
 def _trivial(summary: Mapping[str, Any]) -> Iterator[str]:
     beaten: dict[str, list[str]] = {}
     for win in trivial_wins(summary, MODEL):
-        beaten.setdefault(win["column"]["label"], []).append(SYSTEM_LABELS[win["baseline"]])
-    for label, baselines in beaten.items():
-        yield f"In {label} the model is no better than {' and '.join(baselines)}, which need no model."
+        beaten.setdefault(SYSTEM_LABELS[win["baseline"]], []).append(win["column"]["label"])
+    for baseline, labels in beaten.items():
+        yield f"The {baseline} baseline, which needs no model, does as well or better in: {', '.join(labels)}."
 
 
 def _metrics_that_prefer_frozen(summary: Mapping[str, Any]) -> Iterator[str]:
     labels = sorted({win["column"]["label"] for win in trivial_wins(summary, "real") if win["baseline"] == "frozen"})
     if labels:
-        yield f"A frozen picture does not lose to the real clip in {' and '.join(labels)}; read beside motion."
+        yield f"A frozen picture does not lose to the real clip in (read beside motion): {', '.join(labels)}."
 
 
 def _first_frame(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -107,10 +107,10 @@ def _camera(summary: Mapping[str, Any]) -> Iterator[str]:
 
 def _not_made(summary: Mapping[str, Any]) -> Iterator[str]:
     for system, found in summary["systems"].items():
-        count = sum(reason["count"] for reason in found["not_made"])
-        if count:
-            reason = found["not_made"][0]["reason"]
-            yield f"The {SYSTEM_LABELS[system]} baseline is missing for {count} videos, most often: {reason}"
+        reasons = [reason for reason in found["not_made"] if reason["reason"] != SCORED_VIDEO_FAILED]
+        if reasons:
+            count = sum(reason["count"] for reason in reasons)
+            yield f"No {SYSTEM_LABELS[system]} baseline for {count} videos, most often: {reasons[0]['reason']}"
 
 
 def _model(summary: Mapping[str, Any]) -> Mapping[str, Any]:
