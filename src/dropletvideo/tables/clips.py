@@ -259,7 +259,7 @@ class ClipTable:
 
 
 def short_columns(clips_path: Path, column_path: Path) -> bool | None:
-    """None when a column part is not there or not usable, True when it is short of its clips, False when it is whole."""
+    """None where a column part is not there or of no use, True where it is short of its clips, False where whole."""
     if not column_path.exists():
         return None
     clips, rows = count_rows(clips_path), count_rows(column_path)

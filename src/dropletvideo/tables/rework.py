@@ -1,0 +1,91 @@
+"""Stages that read the table and no frames: clips made of clips, and columns made of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from dropletvideo.errors import DropletError
+from dropletvideo.records import clip_id_of
+from dropletvideo.tables.clips import CLIP_COLUMNS, DONE, STATE, ClipTable, Group
+from dropletvideo.tables.clock import FrameClock
+from dropletvideo.tables.order import Level
+from dropletvideo.tables.stage import Stage
+
+Rows = list[dict[str, Any]]
+
+
+def derive(before: ClipTable, level_before: Level, table: ClipTable, level: Level) -> None:
+    """Make the clips of a level from those of the level before it, video by video, where they are not there yet."""
+    groups = _groups_for(level_before, level.maker)
+    assert level.maker.function is not None
+    for video_id, rows in groupby(before.rows(groups), key=lambda row: row["video_id"]):
+        if video_id in table.made:
+            continue
+        old = list(rows)
+        new = [_derived(old, clip) for clip in level.maker.function(old)]
+        same = {"video_id": video_id, "video_number": old[0]["video_number"]}
+        table.add_video({**same, "num_frames": None, "decodes": 0, "boundaries": []}, new)
+
+
+def _derived(old: Rows, clip: Mapping[str, Any]) -> dict[str, Any]:
+    """A clip row for new frame numbers; timestamps follow from those of the clips that it is made of."""
+    first = old[0]
+    clock = FrameClock(first["time_base"], first["source_fps"])
+    known = {row["start_frame"]: row["start_pts"] for row in old} | {row["end_frame"]: row["end_pts"] for row in old}
+    frames = sorted(known)
+    clock.add(np.array(frames, np.int64), np.array([known[frame] for frame in frames], np.int64))
+    start, end = int(clip["start_frame"]), int(clip["end_frame"])
+    start_pts, end_pts = clock.pts(start), clock.pts(end)
+    base = Fraction(first["time_base"])
+    return {
+        **{name: first[name] for name in CLIP_COLUMNS},
+        "clip_id": clip_id_of(first["video_id"], start, end),
+        "start_frame": start,
+        "end_frame": end,
+        "start_pts": start_pts,
+        "end_pts": end_pts,
+        "num_frames": end - start,
+        "start_seconds": float(start_pts * base),
+        "duration_seconds": float((end_pts - start_pts) * base),
+    }
+
+
+def fill_table(table: ClipTable, level: Level, stage: Stage) -> int:
+    """Compute the columns of a `table->columns` stage over all rows, unless every row has them already.
+
+    A new clip may change what is said of every other (duplicates, quotas), so it is all rows or none. Returns the
+    number of rows computed.
+    """
+    group = level.groups[stage.name]
+    if all(row[STATE] == DONE for row in _stored(table, group)):
+        return 0
+    needed = _groups_for(level, stage)
+    names = ("clip_id", *stage.needs_columns)
+    rows = [{name: row[name] for name in names if name in row} for row in table.rows(needed)]
+    assert stage.function is not None
+    found = list(stage.function(rows))
+    if len(found) != len(rows):
+        raise DropletError(f"stage {stage.name} gave {len(found)} rows for {len(rows)}: it must give one per row")
+    values = iter(found)
+    for number in list(table.numbers):
+        part = table.part(number)
+        for place in range(len(part.clips)):
+            part.put(group, place, DONE, next(values))
+        part.save_columns()
+        table.release(number)
+    return len(rows)
+
+
+def _stored(table: ClipTable, group: Group) -> Iterator[dict[str, Any]]:
+    for number in list(table.numbers):
+        yield from table.part(number).column(group)
+        table.release(number)
+
+
+def _groups_for(level: Level, stage: Stage) -> Sequence[Group]:
+    return [group for group in level.groups.values() if set(stage.needs_columns).intersection(group.columns)]
