@@ -147,7 +147,7 @@ def _fault(model: type[BaseModel], fault: Any, where: str) -> str:
     key = ".".join([where, *path] if where else path)
     if fault["type"] == "extra_forbidden":
         names = _names_beside(model, path[:-1])
-        return f"{key} is unknown{_hint(path[-1], names)}"
+        return f"{key} is unknown{hint(path[-1], names)}"
     if fault["type"] == "missing":
         return f"{key} is missing"
     return f"{key}={fault.get('input')!r}: {fault['msg']}"
@@ -167,10 +167,11 @@ def _names_beside(model: type[BaseModel], path: Sequence[str]) -> Iterable[str]:
 
 def _known(name: str, names: Iterable[str], what: str) -> None:
     if name not in names:
-        raise ConfigError(f"{what} {name!r} is unknown{_hint(name, names)}")
+        raise ConfigError(f"{what} {name!r} is unknown{hint(name, names)}")
 
 
-def _hint(name: str, names: Iterable[str]) -> str:
+def hint(name: str, names: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest known one, or all of them."""
     names = list(names)
     near = get_close_matches(name, names, n=1)
     if near:

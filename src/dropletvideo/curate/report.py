@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from dropletvideo.curate.conditions import Connection
-from dropletvideo.curate.selection import Funnel
+from dropletvideo.curate.selection import Funnel, apply
+from dropletvideo.curate.store import load_selection, read_runs, selection_names
 from dropletvideo.curate.thumbnails import Thumbnails, of_many_videos, spread
 from dropletvideo.moves import CAMERA_CLASSES, MOVES
 from dropletvideo.pages.charts import Bar
 from dropletvideo.pages.grid import Column
 from dropletvideo.pages.page import Page, Tile
 
+DEFAULT_SELECTION = "default"
 PER_CLASS = 8
 MOTION_STEPS = 12
 PER_DROP = 6
@@ -39,10 +44,7 @@ class ReportData:
     Attributes:
         name: of the data set.
         videos, clips, boundaries, errors: rows of the views.
-        costs: row per stage: `stage, cpu_seconds, video_seconds, runs` of the runs that made the data set.
-        decodes: sequential decodes per video of the last run that read it.
-        wall_seconds: of all runs together, None where unknown.
-        passed_over: source files that are no video by name.
+        runs: what `runs.jsonl` says of the runs that made the data set.
         recipe: text of the recipe.
         selection: name, and what it did; None shows the data set alone.
         reasons: drop reason by clip id.
@@ -53,20 +55,55 @@ class ReportData:
     clips: list[dict[str, Any]]
     boundaries: list[dict[str, Any]]
     errors: list[dict[str, Any]]
-    costs: list[dict[str, Any]] = field(default_factory=list)
-    decodes: list[int] = field(default_factory=list)
-    wall_seconds: float | None = None
-    passed_over: int = 0
+    runs: list[dict[str, Any]] = field(default_factory=list)
     recipe: str = ""
     selection: tuple[str, Funnel] | None = None
     reasons: dict[str, tuple[int, str]] = field(default_factory=dict)
 
+    def total(self, name: str) -> float:
+        """A count of all runs together."""
+        return float(sum(run.get(name) or 0 for run in self.runs))
 
-def rows_of(connection: Connection, query: str) -> list[dict[str, Any]]:
-    """Rows of a query as dictionaries."""
+
+def read_data(root: Path, selection: str | None = None) -> ReportData:
+    """Read all that the report shows; `selection` defaults to the one named `default`, where there is one.
+
+    Raises:
+        CatalogError: no data set there.
+        ConfigError: no selection of that name, or one that does not fit the clips.
+    """
+    from dropletvideo.tables.views import open_views
+
+    name = selection or (DEFAULT_SELECTION if DEFAULT_SELECTION in selection_names(root) else None)
+    with open_views(root) as connection:
+        funnel, reasons = None, {}
+        if name is not None:
+            funnel = apply(connection, load_selection(root, name))
+            verdicts = connection.execute("SELECT clip_id, step, reason FROM verdicts WHERE step > 0").fetchall()
+            reasons = {clip_id: (step, reason) for clip_id, step, reason in verdicts}
+        return ReportData(
+            name=root.resolve().name,
+            videos=_rows(connection, "SELECT * FROM videos"),
+            clips=_rows(connection, "SELECT * FROM clips ORDER BY video_path, start_frame"),
+            boundaries=_rows(connection, "SELECT * FROM boundaries"),
+            errors=_rows(connection, "SELECT * FROM errors ORDER BY stage, video_path"),
+            runs=read_runs(root),
+            recipe=_recipe_text(root),
+            selection=None if name is None or funnel is None else (name, funnel),
+            reasons=reasons,
+        )
+
+
+def _rows(connection: Connection, query: str) -> list[dict[str, Any]]:
     result = connection.execute(query)
     names = [column[0] for column in result.description]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _recipe_text(root: Path) -> str:
+    path = root / "run.json"
+    recipe = json.loads(path.read_text(encoding="utf-8")).get("recipe") if path.is_file() else None
+    return yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True) if recipe else ""
 
 
 def build_page(data: ReportData) -> Page:
@@ -107,15 +144,15 @@ def _opening(page: Page, data: ReportData) -> None:
     page.lead(lead)
     failed = len({row["video_path"] for row in data.errors})
     tiles = [
-        Tile(label="videos", value=len(data.videos), note=f"{data.passed_over} other files passed over"),
+        Tile(label="videos", value=len(data.videos), note=f"{data.total('passed_over'):,.0f} other files passed over"),
         Tile(label="clips", value=len(data.clips), note=_duration(inside)),
         Tile(label="boundaries", value=len(data.boundaries)),
     ]
     if data.selection is not None:
         _, funnel = data.selection
         tiles.append(Tile(label="kept", value=funnel.kept, note=_share(funnel.kept, funnel.total), style="good"))
-    if data.decodes:
-        tiles.append(Tile(label="decodes per video", value=sum(data.decodes) / len(data.decodes)))
+    if videos := data.total("decoded_videos"):
+        tiles.append(Tile(label="decodes per video", value=data.total("decodes") / videos))
     tiles.append(
         Tile(label="failed videos", value=failed, note="see Errors", style="warning")
         if failed
@@ -275,28 +312,39 @@ def _shots(page: Page, data: ReportData) -> None:
 
 
 def _speed(page: Page, data: ReportData) -> None:
-    if not data.costs and not data.decodes:
+    videos, frames = data.total("decoded_videos"), data.total("decoded_frames")
+    if not videos:
         return
     page.section("Speed")
-    if data.decodes:
-        once = sum(n == 1 for n in data.decodes)
-        page.text(f"{once:,} of {len(data.decodes):,} videos were decoded once for all stages.")
-    if data.costs:
-        rows = [
-            {**row, "rate": row["video_seconds"] / row["cpu_seconds"] if row["cpu_seconds"] else None}
-            for row in data.costs
-        ]
-        page.table(
-            rows,
-            [
-                Column(key="stage"),
-                Column(key="cpu_seconds", title="CPU seconds", digits=2, is_bar=True),
-                Column(key="video_seconds", title="video seconds", digits=1),
-                Column(key="rate", title="video seconds per CPU second", digits=1),
-            ],
-            caption="CPU seconds of the worker that read the video; “decode” includes resizing for all stages."
-            + (f" Wall time of the run: {_duration(data.wall_seconds)}." if data.wall_seconds is not None else ""),
-        )
+    seconds = sum(video.get("duration_seconds") or 0.0 for video in data.videos)
+    cpu: Counter[str] = Counter()
+    for run in data.runs:
+        cpu.update(run.get("cpu_seconds") or {})
+    every = sum(cpu.values())
+    page.text(
+        f"{data.total('decodes'):,.0f} sequential decodes of {videos:,.0f} videos ({frames:,.0f} frames) served every "
+        f"stage; wall time {_duration(data.total('total_seconds'))} in {len(data.runs)} runs."
+    )
+    rows = [
+        {
+            "stage": name,
+            "cpu": spent,
+            "frames": frames / spent if spent else None,
+            "rate": seconds / spent if spent else None,
+        }
+        for name, spent in [*cpu.most_common(), ("all together", every)]
+    ]
+    page.table(
+        rows,
+        [
+            Column(key="stage"),
+            Column(key="cpu", title="CPU seconds", digits=2, is_bar=True),
+            Column(key="frames", title="frames per CPU second", digits=0),
+            Column(key="rate", title="video seconds per CPU second", digits=1),
+        ],
+        caption="CPU seconds of the workers, summed over runs; `decode` includes resizing for all stages.",
+        emphasis=[len(rows) - 1],
+    )
 
 
 def _errors(page: Page, data: ReportData) -> None:
@@ -310,6 +358,6 @@ def _errors(page: Page, data: ReportData) -> None:
     page.table(data.errors[:MAX_TABLE_ROWS], columns, caption=caption if len(data.errors) > MAX_TABLE_ROWS else "")
 
 
-def save_report(data: ReportData, out: Path) -> int:
-    """Write the report; returns its size in bytes."""
-    return build_page(data).save(out)
+def write_report(root: Path, out: Path, selection: str | None = None) -> int:
+    """Write the report of a data set; returns its size in bytes."""
+    return build_page(read_data(root, selection)).save(out)

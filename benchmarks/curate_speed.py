@@ -1,0 +1,167 @@
+"""Curation against decoding alone, in CPU seconds, and peak memory against video length.
+
+    python benchmarks/curate_speed.py                      # makes 720p30 footage, 10 s and 40 s
+    python benchmarks/curate_speed.py a.mp4 b.mp4          # given videos; memory still on made footage
+    python benchmarks/curate_speed.py --out benchmarks/results/curate_speed.jsonl
+
+Decoding alone is PyAV's sequential decode in one thread with every frame brought to RGB at short side 256; curation
+is the recipe `cpu` in one process. Each measurement runs in a fresh process that counts its own CPU seconds after
+imports and once warmed up on a short clip. One JSON row each, with command and machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import platform
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HEIGHT, WIDTH, RATE = 720, 1280, 30
+SHOT_SECONDS = 5.0
+
+
+def decode_alone(paths: list[str], _: str) -> dict[str, Any]:
+    """Every frame to RGB at short side 256, as any curation must at least."""
+    import av
+
+    frames = 0
+    for path in paths:
+        with av.open(path) as container:
+            stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1
+            for frame in container.decode(stream):
+                scale = 256 / min(frame.width, frame.height)
+                frame.reformat(round(frame.width * scale), round(frame.height * scale), "rgb24").to_ndarray()
+                frames += 1
+    return {"frames": frames}
+
+
+def curate_all(paths: list[str], out: str) -> dict[str, Any]:
+    """All stages of the recipe `cpu`, in this process."""
+    from dropletvideo.curate.run import curate
+
+    result = curate(paths, Path(out), recipe="cpu", workers=1, in_process=True)
+    return {"videos_done": result.videos, "clips": result.clips, "decodes": result.decodes}
+
+
+MEASURES: dict[str, Callable[[list[str], str], dict[str, Any]]] = {"decode_alone": decode_alone, "curate": curate_all}
+
+
+def _child(name: str, paths: list[str], warm: str, out: str, pipe: Any) -> None:
+    from dropletvideo.runtime import limit_threads
+
+    limit_threads(1)
+    import cv2
+
+    cv2.setNumThreads(1)
+    MEASURES[name]([warm], f"{out}/warm")
+    cpu, wall = time.process_time(), time.perf_counter()
+    more = MEASURES[name](paths, f"{out}/measured")
+    pipe.send(
+        {
+            "cpu_seconds": round(time.process_time() - cpu, 3),
+            "wall_seconds": round(time.perf_counter() - wall, 3),
+            "peak_rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            **more,
+        }
+    )
+
+
+def measure(name: str, paths: list[str], warm: str) -> dict[str, Any]:
+    """One measurement in a fresh process."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    with tempfile.TemporaryDirectory() as out:
+        process = context.Process(target=_child, args=(name, paths, warm, out, theirs))
+        process.start()
+        theirs.close()
+        result: dict[str, Any] = ours.recv()
+        process.join()
+    return result
+
+
+def make_footage(path: Path, seconds: float, seed: int = 0) -> str:
+    """720p30 footage of several shots: a textured plane under a moving camera, a moving disc, grain."""
+    import cv2
+
+    from dropletvideo import media
+
+    rng = np.random.default_rng(seed)
+
+    def frames() -> Any:
+        count, texture, path_of_shot = round(seconds * RATE), None, None
+        for number in range(count):
+            if number % round(SHOT_SECONDS * RATE) == 0:
+                coarse = rng.integers(0, 255, (60, 90, 3), dtype=np.uint8)
+                texture = cv2.resize(coarse, (3 * WIDTH // 2, 3 * HEIGHT // 2), interpolation=cv2.INTER_CUBIC)
+                path_of_shot = rng.uniform(-2, 2, 3)
+            at = number % round(SHOT_SECONDS * RATE)
+            turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), path_of_shot[2] * at * 0.02, 1 + 0.0005 * at)
+            turn[:, 2] -= (160 + path_of_shot[0] * at * 0.5, 90 + path_of_shot[1] * at * 0.3)
+            frame = cv2.warpAffine(texture, turn, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+            cv2.circle(frame, (200 + 5 * at, 360), 60, (230, 60, 40), -1)
+            grain = rng.integers(-6, 7, (HEIGHT // 2, WIDTH // 2, 1), dtype=np.int16)
+            grain = np.repeat(np.repeat(grain, 2, 0), 2, 1)
+            yield np.clip(frame.astype(np.int16) + grain, 0, 255).astype(np.uint8)
+
+    media.write_video(path, frames(), playback_fps=RATE, crf=23, preset="veryfast")
+    return str(path)
+
+
+def row(name: str, paths: list[str], result: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """One JSON row."""
+    return {
+        "benchmark": name,
+        **result,
+        **more,
+        "videos": [Path(path).name for path in paths],
+        "command": " ".join(["python", *sys.argv]),
+        "device": f"{platform.processor() or platform.machine()}, {_cpu_name()}",
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _cpu_name() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown CPU")
+
+
+def main() -> None:
+    """Take all measurements and print a row each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("videos", nargs="*")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of the made footage")
+    parser.add_argument("--out", type=Path, help="append the rows to this file")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        short = make_footage(Path(folder) / "short.mp4", options.seconds)
+        long = make_footage(Path(folder) / "long.mp4", options.seconds * 4)
+        warm = make_footage(Path(folder) / "warm.mp4", 2.0)
+        paths = options.videos or [short]
+        alone, curated = measure("decode_alone", paths, warm), measure("curate", paths, warm)
+        ratio = round(alone["cpu_seconds"] / curated["cpu_seconds"], 3)
+        rows = [row("decode_alone", paths, alone), row("curate", paths, curated, rate_of_decoding_alone=ratio)]
+        once = curated if paths == [short] else measure("curate", [short], warm)
+        four = measure("curate", [long], warm)
+        growth = round(four["peak_rss_mib"] - once["peak_rss_mib"], 1)
+        rows.append(row("curate_4x_length", [long], four, peak_rss_growth_mib=growth))
+    for each in rows:
+        print(json.dumps(each))
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        with options.out.open("a") as file:
+            file.writelines(json.dumps(each) + "\n" for each in rows)
+
+
+if __name__ == "__main__":
+    main()

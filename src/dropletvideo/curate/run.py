@@ -1,0 +1,112 @@
+"""One curation run: sources and a recipe in, a data set with its report out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dropletvideo import runtime
+from dropletvideo.curate.recipe import Recipe, load_recipe
+from dropletvideo.curate.sources import Sources, find_sources
+from dropletvideo.curate.store import note_run, selection_names, store_selection
+from dropletvideo.errors import ConfigError
+from dropletvideo.tables.order import order
+from dropletvideo.tables.runner import Summary
+from dropletvideo.tables.runner import run as run_tables
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curated:
+    """What a run did: the runner's summary, the sources, and where the report lies (None when it was not asked for)."""
+
+    summary: Summary
+    sources: Sources
+    recipe: Recipe
+    report: Path | None = None
+    report_bytes: int = 0
+
+
+def curate(
+    sources: Sequence[str | Path],
+    out: str | Path,
+    *,
+    recipe: str = "cpu",
+    changes: Sequence[str] = (),
+    workers: int | None = None,
+    in_process: bool = False,
+    retry_errors: bool = False,
+    with_report: bool = True,
+) -> Curated:
+    """Curate videos into the data set `out`; what is there already is not computed again.
+
+    Args:
+        sources: files, folders, CSV or JSONL lists.
+        out: the data set folder; new, empty or a data set.
+        recipe: a shipped name or a YAML file; `changes` are `a.b=c`.
+        workers: decoding processes; as many as there are CPU cores by default.
+        in_process: decode in this process, without a time limit (for measurements and tests).
+        retry_errors: try again what failed before.
+        with_report: write `out/report.html`.
+
+    Raises:
+        ConfigError: a source, recipe or parameter that is not valid; nothing was done.
+        CatalogError: the folder cannot be used or written.
+    """
+    root = Path(out)
+    resolved = load_recipe(recipe, changes)
+    found = _sources(sources, root)
+    summary = run_tables(
+        root,
+        found.paths,
+        resolved.build(),
+        workers=1 if in_process else workers or runtime.usable_cpus(),
+        timeout_seconds=None if in_process else resolved.timeout_seconds,
+        retry_errors=retry_errors,
+        recipe=resolved.model_dump(mode="json"),
+    )
+    for name, selection in resolved.selections.items():
+        if name not in selection_names(root):
+            store_selection(root, name, selection)
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    note_run(root, {"when": when, "passed_over": found.passed_over, **summary.as_dict()})
+    if not with_report:
+        return Curated(summary=summary, sources=found, recipe=resolved)
+    from dropletvideo.curate.report import write_report
+
+    path = root / "report.html"
+    size = write_report(root, path)
+    return Curated(summary=summary, sources=found, recipe=resolved, report=path, report_bytes=size)
+
+
+def _sources(sources: Sequence[str | Path], root: Path) -> Sources:
+    found = find_sources(sources, leave_out=root)
+    if not found.paths:
+        raise ConfigError(
+            f"no video found in {', '.join(map(str, sources))} ({found.passed_over} files passed over, none of them a "
+            "video by its name): give video files, folders, or a CSV or JSONL list"
+        )
+    return found
+
+
+def plan(
+    sources: Sequence[str | Path], out: str | Path, *, recipe: str = "cpu", changes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What `curate` would do, without doing it: sources, stages in order, columns."""
+    resolved = load_recipe(recipe, changes)
+    stages = resolved.build()
+    levels = order(stages)
+    found = _sources(sources, Path(out))
+    return {
+        "dataset": str(out),
+        "is_new": not (Path(out) / "dataset.json").exists(),
+        "videos": len(found.paths),
+        "passed_over": found.passed_over,
+        "decodes_per_video": sum(max(1, sum(not wave.is_table for wave in level.waves)) for level in levels),
+        "stages": [
+            {"stage": s.name, "kind": s.kind, "columns": list(s.columns), "gate": s.gate, "params": dict(s.params)}
+            for s in stages
+        ],
+    }

@@ -1,0 +1,88 @@
+"""What curation keeps beside the measured tables: `selections/<name>.yaml` and `runs.jsonl`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dropletvideo.curate.recipe import checked, hint, yaml_mapping
+from dropletvideo.curate.selection import Selection
+from dropletvideo.errors import ConfigError
+
+RUNS = "runs.jsonl"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def selection_names(root: Path) -> list[str]:
+    """Selections that the data set holds."""
+    return sorted(path.stem for path in (root / "selections").glob("*.yaml"))
+
+
+def selection_path(root: Path, name: str) -> Path:
+    """Where a selection lies.
+
+    Raises:
+        ConfigError: the name is no file name.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"selection name {name!r} is not valid: use letters, digits, '_' and '-'")
+    return root / "selections" / f"{name}.yaml"
+
+
+def load_selection(root: Path, name: str) -> Selection:
+    """A stored selection.
+
+    Raises:
+        ConfigError: no selection of that name, or a file that does not hold one.
+    """
+    path = selection_path(root, name)
+    if not path.is_file():
+        known = selection_names(root)
+        raise ConfigError(f"{root} has no selection {name!r}{hint(name, known) or ': make one with droplet select'}")
+    return read_selection(path)
+
+
+def read_selection(path: Path) -> Selection:
+    """A selection from a YAML file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror})") from error
+    return checked(Selection, yaml_mapping(text, str(path)), "")
+
+
+def store_selection(root: Path, name: str, selection: Selection) -> Path:
+    """Write a selection; one of the same name is replaced."""
+    path = selection_path(root, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = selection.model_dump(mode="json", exclude_defaults=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    scratch.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    scratch.replace(path)
+    return path
+
+
+def note_run(root: Path, run: Mapping[str, Any]) -> None:
+    """Add a run to `runs.jsonl`; one line at a time, so an interrupted write spoils at most its own line."""
+    with (root / RUNS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(run, ensure_ascii=False, default=str) + "\n")
+
+
+def read_runs(root: Path) -> list[dict[str, Any]]:
+    """All runs noted, oldest first; a torn line is left out."""
+    path = root / RUNS
+    runs = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            found = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(found, dict):
+            runs.append(found)
+    return runs
