@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -329,13 +330,19 @@ def _sees_video(judge: Judge) -> bool:
 
 
 def _build_backbones(judges: Sequence[Judge]) -> dict[str, Any]:
-    """The shared backbones that the judges name, built once."""
+    """The shared backbones that the judges name."""
     names = {judge.needs.backbone for judge in judges if isinstance(judge.needs, Features)}
     if not names:
         return {}
+    return {name: _backbone(name) for name in sorted(names)}
+
+
+@cache
+def _backbone(name: str) -> Any:
+    """One backbone per process; what it knows of a video lies in the state of its `start`."""
     from dropletvideo.perception.backbones import BACKBONES
 
-    return {name: BACKBONES[name]() for name in sorted(names)}
+    return BACKBONES[name]()
 
 
 def _group(judges: Sequence[Judge], backbones: Mapping[str, Any]) -> tuple[list[media.Want], list[Wanting]]:

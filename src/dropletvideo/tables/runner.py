@@ -10,7 +10,6 @@ This is the one place of `tables` that decides which exceptions become rows: eve
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import threading
@@ -37,7 +36,6 @@ from dropletvideo.tables.work import Fault, Measure, Measured, Task, reason_of
 
 FLUSH_SECONDS = 60.0
 FLUSH_CLIPS = 5_000
-HISTORY = 100
 ENOUGH_TO_JUDGE, NEARLY_ALL = 20, 0.95
 logger = logging.getLogger(__name__)
 
@@ -377,19 +375,9 @@ class _Run:
         self.summary.total_seconds = time.monotonic() - self._started
         root, seconds = self.catalog.root, self.summary.total_seconds
         try:
-            history = [*read_history(root), self.summary.as_dict()][-HISTORY:]
-            runtime.write_run(root, recipe=recipe, wall_seconds=seconds, summary=history[-1], history=history)
+            runtime.write_run(root, recipe=recipe, wall_seconds=seconds, summary=self.summary.as_dict())
         except OSError as error:
             logger.warning("run.json was not written: %s", error)
-
-
-def read_history(root: Path) -> list[dict[str, Any]]:
-    """Summaries of the runs on a dataset so far, oldest first; the last one is that of `run.json` itself."""
-    try:
-        content = json.loads((root / "run.json").read_text(encoding="utf-8"))
-        return list(content.get("history", []))
-    except (OSError, ValueError, AttributeError):
-        return []
 
 
 def _path_of(task: Task) -> str:
