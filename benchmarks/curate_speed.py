@@ -50,8 +50,9 @@ def curate_all(paths: list[str], out: str) -> dict[str, Any]:
     """All stages of the recipe `cpu`, in this process."""
     from dropletvideo.curate.run import curate
 
-    result = curate(paths, Path(out), recipe="cpu", workers=1, in_process=True)
-    return {"videos_done": result.videos, "clips": result.clips, "decodes": result.decodes}
+    done = curate(paths, Path(out), recipe="cpu", in_process=True, with_report=False).summary
+    stages = {name: round(seconds, 3) for name, seconds in done.cpu_seconds.items()}
+    return {"clips": done.clips, "frames": done.decoded_frames, "decodes": done.decodes, "cpu_by_stage": stages}
 
 
 MEASURES: dict[str, Callable[[list[str], str], dict[str, Any]]] = {"decode_alone": decode_alone, "curate": curate_all}

@@ -39,8 +39,7 @@ def curate(
     done = run.curate(sources, out, recipe=recipe, changes=changes, workers=workers, retry_errors=retry_errors)
     summary = done.summary
     if as_json:
-        plain = {**summary.as_dict(), "passed_over": done.sources.passed_over, "report": str(done.report)}
-        typer.echo(json.dumps(plain, indent=2))
+        typer.echo(json.dumps(done.as_dict(), indent=2))
     else:
         _show_summary(done)
     if summary.failures:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 SHOWN_ROWS = 200
+PIPE_WIDTH = 400  # output into a file or pipe is not folded to a screen
 
 
 def query(
@@ -40,13 +42,14 @@ def _show(rows: list[dict[str, Any]]) -> None:
     if not rows:
         typer.echo("no rows")
         return
+    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
     table = Table()
     for name, value in rows[0].items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in rows[:SHOWN_ROWS]:
         table.add_row(*(_text(value) for value in row.values()))
-    Console().print(table)
+    console.print(table)
     if len(rows) > SHOWN_ROWS:
         typer.echo(f"{len(rows) - SHOWN_ROWS:,} more rows; --json prints them all")
 

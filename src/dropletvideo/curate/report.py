@@ -26,9 +26,9 @@ MOTION_STEPS = 12
 PER_DROP = 6
 MAX_TABLE_ROWS = 500
 NOT_MEASURES = frozenset(
-    ("start_frame", "end_frame", "start_pts", "end_pts", "height", "width", "num_frames", "part", "row", "source_fps")
+    ("start_frame", "end_frame", "start_pts", "end_pts", "start_seconds", "height", "width", "num_frames", "source_fps")
 )
-LOG_SCALES = frozenset(("motion_score", "flow_2fps_px", "sharpness", "camera_parallax"))
+LOG_SCALES = frozenset(("motion_score", "flow_2fps_px", "sharpness"))
 UNITS = {
     "motion_score": "frame diagonals per second",
     "flow_2fps_px": "pixels per pair at 2 frames/s",
@@ -229,8 +229,9 @@ def _clips(page: Page, data: ReportData, shown: Thumbnails) -> None:
         return
     page.section("Clips", "The middle frame of each; the caption names the file and its frames.")
     counts = Counter(clip.get("camera_class") or "" for clip in data.clips)
-    page.heading("From least to most motion")
-    page.contact_sheet(shown.pictures(_by_motion(data)), caption="Evenly spread over the ranks of `motion_score`.")
+    if by_motion := _by_motion(data):
+        page.heading("From least to most motion")
+        page.contact_sheet(shown.pictures(by_motion), caption="Evenly spread over the ranks of `motion_score`.")
     if len(counts) > 1 or "" not in counts:
         for name, rows in _by_class(data).items():
             page.heading(f"{_class_name(name)} ({counts[name]:,} clips)")
@@ -323,7 +324,7 @@ def _speed(page: Page, data: ReportData) -> None:
     every = sum(cpu.values())
     page.text(
         f"{data.total('decodes'):,.0f} sequential decodes of {videos:,.0f} videos ({frames:,.0f} frames) served every "
-        f"stage; wall time {_duration(data.total('total_seconds'))} in {len(data.runs)} runs."
+        f"stage; wall time of all runs ({len(data.runs)}): {_duration(data.total('total_seconds'))}."
     )
     rows = [
         {

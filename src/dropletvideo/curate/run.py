@@ -28,6 +28,16 @@ class Curated:
     report: Path | None = None
     report_bytes: int = 0
 
+    @property
+    def failures(self) -> int:
+        """Rows in `errors` that concern the recipe."""
+        return self.summary.failures
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionary for JSON: the summary, files passed over, the report."""
+        more = {"passed_over": self.sources.passed_over, "report": str(self.report) if self.report else None}
+        return {**self.summary.as_dict(), **more, "report_bytes": self.report_bytes}
+
 
 def curate(
     sources: Sequence[str | Path],

@@ -145,20 +145,25 @@ def shares(parts: Sequence[Bar]) -> str:
 def histogram(
     values: ArrayLike,
     *,
-    bins: int = 30,
+    bins: int | None = None,
     thresholds: Mapping[str, float] | None = None,
     keep: tuple[float | None, float | None] = (None, None),
     log_x: bool = False,
     x_label: str = "",
 ) -> str:
-    """Counts of the finite values; bins outside `keep` are muted; each threshold is a labelled vertical line."""
+    """Counts of the finite values; bins outside `keep` are muted; each threshold is a labelled vertical line.
+
+    `bins` defaults to a number between 10 and 40 that grows with the root of the number of values.
+    """
     data = np.asarray(values, dtype=np.float64).ravel()
     shown = data[np.isfinite(data) & ((data > 0) | (not log_x))]
     marks = dict(thresholds or {})
+    bins = bins or int(np.clip(2 * np.sqrt(shown.size), 10, 40))
     x = scale_over([*shown.tolist(), *marks.values()], start=LEFT, end=WIDTH - RIGHT, log=log_x)
     edges = np.geomspace(x.low, x.high, bins + 1) if log_x else np.linspace(x.low, x.high, bins + 1)
     counts, _ = np.histogram(shown, edges)
     y = scale_over([0.0, float(max(counts.max(initial=0), 1))], start=HEIGHT - BOTTOM, end=TOP, include_zero=True)
+    y = replace(y, fixed_ticks=tuple(tick for tick in y.ticks() if float(tick).is_integer()))
     body = "".join(
         _bin(x, y, float(low), float(high), int(count), keep)
         for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)

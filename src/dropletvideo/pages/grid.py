@@ -9,6 +9,7 @@ from html import escape
 from typing import Any, Literal
 
 from dropletvideo.pages.axes import MISSING, format_number
+from dropletvideo.pages.text import caption_tag
 
 SCROLL_ROWS = 30
 
@@ -54,10 +55,9 @@ def table(
         + "</tr>"
         for index, row in enumerate(rows)
     )
-    text = f"<p class=caption>{escape(caption)}</p>" if caption else ""
     scroll = " long" if len(rows) > SCROLL_ROWS else ""
     inside = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-    return f'<div class="table{scroll}"><table class=sortable>{inside}</table></div>{text}'
+    return f'<div class="table{scroll}"><table class=sortable>{inside}</table></div>{caption_tag(caption)}'
 
 
 def _title(key: str) -> str:

@@ -32,6 +32,7 @@ from dropletvideo.pages.axes import format_bytes, format_number
 from dropletvideo.pages.charts import PLAIN, Axes, Bar, Point
 from dropletvideo.pages.grid import Column
 from dropletvideo.pages.pictures import Frame, Picture, Player
+from dropletvideo.pages.text import caption_tag, inline
 
 NoteStyle = Literal["info", "good", "warning"]
 
@@ -71,15 +72,15 @@ class Page:
 
     def lead(self, text: str) -> None:
         """The paragraph that says the result first, in larger type."""
-        self._parts.append(f'<p class="lead">{_inline(text)}</p>')
+        self._parts.append(f'<p class="lead">{inline(text)}</p>')
 
     def text(self, text: str) -> None:
         """A paragraph; an empty line starts the next one."""
-        self._parts.extend(f"<p>{_inline(part)}</p>" for part in re.split(r"\n\s*\n", text.strip()) if part)
+        self._parts.extend(f"<p>{inline(part)}</p>" for part in re.split(r"\n\s*\n", text.strip()) if part)
 
     def note(self, text: str, style: NoteStyle = "info") -> None:
         """A boxed remark; `warning` is for weak results and things that failed."""
-        self._parts.append(f'<p class="note {style}">{_inline(text)}</p>')
+        self._parts.append(f'<p class="note {style}">{inline(text)}</p>')
 
     def code(self, text: str) -> None:
         """A block of code or a command line."""
@@ -87,7 +88,7 @@ class Page:
 
     def items(self, texts: Sequence[str]) -> None:
         """A bulleted list."""
-        self._parts.append("<ul>" + "".join(f"<li>{_inline(text)}</li>" for text in texts) + "</ul>")
+        self._parts.append("<ul>" + "".join(f"<li>{inline(text)}</li>" for text in texts) + "</ul>")
 
     # numbers
 
@@ -130,7 +131,7 @@ class Page:
         *,
         title: str = "",
         caption: str = "",
-        bins: int = 30,
+        bins: int | None = None,
         thresholds: Mapping[str, float] | None = None,
         keep: tuple[float | None, float | None] = (None, None),
         log_x: bool = False,
@@ -172,7 +173,7 @@ class Page:
         self, images: Sequence[Picture], *, caption: str = "", short_side: int = pictures.THUMB_SIDE
     ) -> None:
         """A grid of images with captions."""
-        self._parts.append(pictures.contact_sheet(images, short_side=short_side) + _caption(caption))
+        self._parts.append(pictures.contact_sheet(images, short_side=short_side) + caption_tag(caption))
 
     def strip(self, frames: Frame, caption: str = "", *, count: int = 8) -> None:
         """Frames of one clip side by side, evenly spread over its length (FHWC uint8)."""
@@ -180,7 +181,7 @@ class Page:
 
     def strips(self, rows: Mapping[str, Frame], *, caption: str = "", count: int = 8) -> None:
         """Film strips one under another, each with its label."""
-        self._parts.append(pictures.strips(rows, count=count) + _caption(caption))
+        self._parts.append(pictures.strips(rows, count=count) + caption_tag(caption))
 
     def video(self, video: Path | str | Frame, caption: str = "", *, playback_fps: float = 8.0) -> None:
         """One clip that plays in a loop, from an mp4 file or FHWC uint8 frames."""
@@ -188,7 +189,7 @@ class Page:
 
     def videos(self, clips: Sequence[Player], *, caption: str = "", width: int = 200) -> None:
         """A grid of players of about `width` px each."""
-        self._parts.append(pictures.players(clips, width=width) + _caption(caption))
+        self._parts.append(pictures.players(clips, width=width) + caption_tag(caption))
 
     # containers
 
@@ -208,7 +209,7 @@ class Page:
 
     def _chart(self, drawn: str, title: str, caption: str) -> None:
         head = f"<figcaption><b>{escape(title)}</b></figcaption>" if title else ""
-        self._parts.append(f'<figure class="plot">{head}{drawn}{_caption(caption)}</figure>')
+        self._parts.append(f'<figure class="plot">{head}{drawn}{caption_tag(caption)}</figure>')
 
     # output
 
@@ -217,7 +218,7 @@ class Page:
         contents = "".join(f'<a href="#{anchor}">{escape(title)}</a>' for anchor, title in self._contents)
         body = "\n".join(self._parts)
         size = format_bytes(len(body.encode()))
-        subtitle = f"<p class=subtitle>{_inline(self.subtitle)}</p>" if self.subtitle else ""
+        subtitle = f"<p class=subtitle>{inline(self.subtitle)}</p>" if self.subtitle else ""
         return (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -248,15 +249,6 @@ class Page:
 
 def _asset(name: str) -> str:
     return resources.files("dropletvideo.pages").joinpath(name).read_text(encoding="utf-8")
-
-
-def _inline(text: str) -> str:
-    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
-    return re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", marked)
-
-
-def _caption(text: str) -> str:
-    return f'<p class="caption">{_inline(text)}</p>' if text else ""
 
 
 def _tile(tile: Tile) -> str:
