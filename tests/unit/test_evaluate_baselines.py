@@ -87,6 +87,14 @@ def test_a_reference_that_cannot_give_the_frames_is_refused(row, motion, reason)
         real_frames(row.model_copy(update={"motion": motion}), asked)
 
 
+def test_a_reference_made_for_this_request_is_taken_frame_by_frame(row, tmp_path):
+    media.write_video(tmp_path / "answer.mp4", numbered(9, step=7), playback_fps=8)
+    asked = Asked(num_frames=9, height=48, width=64, playback_fps=8.0)
+    for motion in (4.0, 32.0, None):
+        answer = row.model_copy(update={"reference_video": tmp_path / "answer.mp4", "motion": motion})
+        assert numbers_of(real_frames(answer, asked), step=7) == list(range(9))
+
+
 def test_same_row_same_files_and_nothing_is_written_twice(row, tmp_path):
     first, _ = write_baselines(row, tmp_path / "out", ["frozen", "shuffled"])
     stamps = {kind: baseline.video.stat().st_mtime_ns for kind, baseline in first.items()}

@@ -53,7 +53,7 @@ def test_rows_of_one_image_are_one_cluster():
         (GOOD | {"id": "b", "moton": 4}, "did you mean 'motion'"),
         (GOOD | {"id": "b", "motion": 0}, "got 0"),
         (GOOD | {"id": "b", "camera": [{"move": "pan_lef"}]}, "did you mean pan_left"),
-        (GOOD | {"id": "b", "fit": "pad"}, "got 'pad'"),
+        (GOOD | {"id": "b", "fit": "wide"}, "got 'wide'"),
         (GOOD, "already on line 1"),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dropletvideo.errors import RequestError
-from dropletvideo.perception.fidelity import FirstFrameFidelity, centre_window, fit_image, psnr, ssim
+from dropletvideo.perception.fidelity import FirstFrameFidelity, fit_image, psnr, ssim
 from dropletvideo.perception.judge import Chunk
 
 
@@ -74,9 +74,19 @@ def test_sizes_must_agree():
 def test_crop_takes_the_centre_and_stretch_takes_all():
     image = np.zeros((40, 80, 3), np.uint8)
     image[:, 20:60] = 200
-    assert centre_window(image, 20, 20).shape == (40, 40, 3)
-    assert fit_image(image, 20, 20, "crop").min() == 200
+    assert fit_image(image, 20, 20, "crop")[:, 2:-2].min() >= 198
     assert fit_image(image, 20, 20, "stretch").min() == 0
+    padded = fit_image(image, 20, 20, "pad")
+    assert padded[:4].max() == 0
+    assert padded[8:12, 8:12].min() > 190
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+@pytest.mark.parametrize("size", [(48, 64), (31, 90), (90, 31), (64, 64)])
+def test_the_image_is_fitted_as_the_generator_fits_it(fit, size):
+    request = pytest.importorskip("dropletvideo.generate.request")
+    image = picture(3, 48, 64)
+    assert np.array_equal(fit_image(image, *size, fit), request.fit_image(image, *size, fit))
 
 
 def test_judge_compares_only_frame_zero_with_the_fitted_image():

@@ -3,7 +3,7 @@
     frozen     the asked image, repeated
     ken_burns  the asked image under a steady central zoom to 1.2
     shuffled   the scored video's own frames in a random order
-    real       the reference's frames at M per second from its first (at playback rate where no M is asked)
+    real       the reference: as it is where it answers the request already, else its frames at M per second
     codec      `real`, begun with the asked image (else `frozen`), through a model's codec and back: the ceiling of a
                model in its latents
 
@@ -138,7 +138,10 @@ def shuffled(frames: Frames, seed: str) -> Frames:
 
 
 def real_frames(row: ManifestRow, asked: Asked) -> Frames:
-    """Frames of the reference at M per second (playback rate without M) from its first, at the video's size.
+    """Frames of the reference that answer the request, at the video's size.
+
+    A reference with the scored video's frame count and playback rate was taken for this request already and is used
+    frame by frame. Of any other, frames are taken at M per second (playback rate without M) from its first.
 
     Raises:
         RequestError: there is no reference, its rate is below M, or it ends before the last frame wanted.
@@ -146,11 +149,14 @@ def real_frames(row: ManifestRow, asked: Asked) -> Frames:
     """
     if row.reference_video is None:
         raise RequestError(f"row {row.id!r} names no reference_video")
-    rate = row.motion or asked.playback_fps
-    source_fps = media.probe(row.reference_video).source_fps
-    if rate > source_fps * 1.001:
-        raise RequestError(f"{row.reference_video.name} has {source_fps:g} frames/s, M={rate:g} would repeat frames")
-    chosen = list(_at_rate(row.reference_video, rate, asked.num_frames, source_fps))
+    info = media.probe(row.reference_video)
+    is_answer = info.num_frames == asked.num_frames and abs(info.source_fps / asked.playback_fps - 1) < 0.01
+    rate = asked.playback_fps if is_answer else row.motion or asked.playback_fps
+    if rate > info.source_fps * 1.01:
+        raise RequestError(
+            f"{row.reference_video.name} has {info.source_fps:g} frames/s, M={rate:g} would repeat frames"
+        )
+    chosen = list(_at_rate(row.reference_video, rate, asked.num_frames, info.source_fps))
     if len(chosen) < asked.num_frames:
         raise RequestError(
             f"{row.reference_video.name} gives {len(chosen)} frames at M={rate:g}, {asked.num_frames} are needed: "

@@ -64,7 +64,7 @@ class ManifestRow(BaseModel):
     group: str | None = None
     seed: int | None = None
     motion: float | None = Field(default=None, gt=0)
-    fit: Literal["crop", "stretch"] = "crop"
+    fit: Literal["crop", "pad", "stretch"] = "crop"
     extra: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("events", mode="before")

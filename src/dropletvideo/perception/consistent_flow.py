@@ -163,8 +163,8 @@ def _add_motion(state: _State, seconds: float, pair: Pair) -> None:
 def _targets(flow: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Where each pixel of an H,W,2 flow goes, as x and y of H,W."""
     height, width = flow.shape[:2]
-    x: NDArray[np.float32] = flow[..., 0] + np.arange(width, dtype=np.float32)
-    y: NDArray[np.float32] = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    x = np.add(flow[..., 0], np.arange(width), dtype=np.float32)
+    y = np.add(flow[..., 1], np.arange(height)[:, None], dtype=np.float32)
     return x, y
 
 

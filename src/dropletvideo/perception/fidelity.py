@@ -22,12 +22,12 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from dropletvideo.errors import RequestError
-from dropletvideo.media import resize
 from dropletvideo.perception.judge import Chunk, Features, Frames
 
-Fit = Literal["crop", "stretch"]
+Fit = Literal["crop", "pad", "stretch"]
 PSNR_CAP_DB = 100.0
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
@@ -67,25 +67,24 @@ def ssim(image: NDArray[np.uint8], other: NDArray[np.uint8]) -> float | None:
 
 
 def fit_image(image: NDArray[np.uint8], height: int, width: int, fit: Fit = "crop") -> NDArray[np.uint8]:
-    """Bring an HWC image to `height` x `width`.
+    """Bring an HWC image to `height` x `width` the way the generator does (bicubic, with a low-pass when it shrinks).
 
-    "crop" cuts the largest centred window of the wanted aspect and resizes it; "stretch" resizes both sides apart.
+    "crop" keeps the aspect and cuts what hangs over, "pad" keeps it and adds black borders, "stretch" loses it.
     """
-    if image.shape[:2] == (height, width):
-        return image
-    window = centre_window(image, height, width) if fit == "crop" else image
-    fitted: NDArray[np.uint8] = resize(window[None], size=(height, width))[0]
-    return fitted
-
-
-def centre_window(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """The largest centred window of an HWC image that has the aspect `width / height`."""
-    rows, columns = image.shape[:2]
-    scale = min(rows / height, columns / width)
-    wanted_rows = min(rows, max(1, round(height * scale)))
-    wanted_columns = min(columns, max(1, round(width * scale)))
-    top, left = (rows - wanted_rows) // 2, (columns - wanted_columns) // 2
-    return image[top : top + wanted_rows, left : left + wanted_columns]
+    if fit == "stretch":
+        return _resized(image, height, width)
+    ratios = (height / image.shape[0], width / image.shape[1])
+    scale = max(ratios) if fit == "crop" else min(ratios)
+    rows, columns = round(image.shape[0] * scale), round(image.shape[1] * scale)
+    if fit == "crop":
+        rows, columns = max(rows, height), max(columns, width)
+        top, left = (rows - height) // 2, (columns - width) // 2
+        return _resized(image, rows, columns)[top : top + height, left : left + width]
+    rows, columns = max(rows, 1), max(columns, 1)
+    top, left = (height - rows) // 2, (width - columns) // 2
+    canvas = np.zeros((height, width, 3), np.uint8)
+    canvas[top : top + rows, left : left + columns] = _resized(image, rows, columns)
+    return canvas
 
 
 @dataclass
@@ -119,6 +118,12 @@ class FirstFrameFidelity:
         height, width = state.first.shape[:2]
         asked = fit_image(state.image, height, width, state.fit)
         return {"first_frame_psnr": psnr(state.first, asked), "first_frame_ssim": ssim(state.first, asked)}
+
+
+def _resized(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    if image.shape[:2] == (height, width):
+        return image
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _window_mean(plane: NDArray[np.float64]) -> NDArray[np.float64]:
