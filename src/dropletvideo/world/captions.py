@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from dropletvideo.moves import MOVES
-from dropletvideo.world.scene import SceneObject
+from dropletvideo.world.scenery import SceneObject
 from dropletvideo.world.shot import Shot
 from dropletvideo.world.visibility import SEEN, visibility_of
 

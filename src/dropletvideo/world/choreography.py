@@ -8,7 +8,8 @@ import numpy as np
 
 from dropletvideo.world.camera_path import CameraPath, PathMove, View
 from dropletvideo.world.config import WorldConfig
-from dropletvideo.world.scene import Scene
+from dropletvideo.world.plots import Motion
+from dropletvideo.world.scenery import Scene
 
 _WAYS: dict[str, tuple[str, str]] = {
     "pan": ("left", "right"),
@@ -33,6 +34,8 @@ _PAIRS: tuple[tuple[str, str], ...] = (
     ("arc", "pedestal"),
     ("arc", "zoom"),
 )
+_MOST_ZOOM_BACK = 1.42  # so that a ratio and its inverse both lie in 0.7 to 1.5
+_LEAST_ZOOM = 0.05  # a ratio nearer to 1 is no zoom that anyone could see
 OPPOSITES = {
     "left": "right", "right": "left", "up": "down", "down": "up", "cw": "ccw", "ccw": "cw", "in": "out", "out": "in",
 }  # fmt: skip
@@ -70,26 +73,27 @@ def _draw_move(rng: np.random.Generator, config: WorldConfig, axis: str, start: 
     per_second = config.amounts == "per_second"
     way = str(rng.choice(_WAYS[axis]))
     if axis == "zoom":
-        ratio = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        ratio = 1.0
+        while abs(ratio - 1) < _LEAST_ZOOM:
+            ratio = float(np.exp(rng.uniform(np.log(low), np.log(high))))
         if per_second:
             ratio = ratio ** (end - start) if way == "in" else ratio ** (start - end)
         way = "in" if ratio >= 1 else "out"
         return PathMove(move=f"zoom_{way}", start=start, end=end, amount=ratio)
-    amount = float(rng.uniform(low, high) if per_second else np.exp(rng.uniform(np.log(low), np.log(high))))
-    if axis in ("pan", "tilt") and not per_second:
-        amount = float(rng.uniform(low, high))
+    wide = axis == "arc" and not per_second
+    amount = float(np.exp(rng.uniform(np.log(low), np.log(high))) if wide else rng.uniform(low, high))
     return PathMove(move=f"{axis}_{way}", start=start, end=end, amount=amount * (end - start) if per_second else amount)
 
 
 def _opposite(move: PathMove, start: float, end: float) -> PathMove:
     axis, _, way = move.move.partition("_")
-    amount = 1.0 / move.amount if axis == "zoom" else move.amount
+    amount = 1.0 / move.amount if axis == "zoom" else move.amount  # back to where it began
     return replace(move, move=f"{axis}_{OPPOSITES[way]}", start=start, end=end, amount=amount)
 
 
-def draw_moves(rng: np.random.Generator, config: WorldConfig, seconds: float, *, has_subject: bool) -> list[PathMove]:
+def draw_moves(rng: np.random.Generator, config: WorldConfig, seconds: float) -> list[PathMove]:
     """Moves in time order, without pivot and target."""
-    allowed = set(config.move_weights) - (set() if has_subject else {"arc", "tracking"})
+    allowed = set(config.move_weights)
     kinds = list(config.compositions)
     weights = np.array([config.compositions[kind] for kind in kinds])
     kind = str(rng.choice(kinds, p=weights / weights.sum()))
@@ -103,6 +107,8 @@ def draw_moves(rng: np.random.Generator, config: WorldConfig, seconds: float, *,
     middle = round(seconds * float(rng.uniform(0.35, 0.65)), 2)
     if kind == "out_and_back":
         out = _draw_move(rng, config, _axis(rng, config, moving - {"arc"}), 0.0, middle)
+        if out.move == "zoom_in":
+            out = replace(out, amount=min(out.amount, _MOST_ZOOM_BACK))
         return [out, _opposite(out, middle, seconds)]
     one = _axis(rng, config, moving)
     two = _axis(rng, config, moving - {one} - ({"pan", "truck"} if one == "arc" else set()))
@@ -112,7 +118,7 @@ def draw_moves(rng: np.random.Generator, config: WorldConfig, seconds: float, *,
 def _pair(first: PathMove, second: PathMove) -> list[PathMove]:
     """Two moves at once; a dolly with a zoom always goes against it, and an arc is kept below half a turn."""
     if first.move.startswith("dolly") and second.move.startswith("zoom"):
-        ratio = max(second.amount, 1 / second.amount)
+        ratio = min(max(second.amount, 1 / second.amount), _MOST_ZOOM_BACK)
         way = "out" if first.move == "dolly_in" else "in"
         second = replace(second, move=f"zoom_{way}", amount=1 / ratio if way == "out" else ratio)
     if first.move.startswith("arc"):
@@ -149,10 +155,16 @@ def first_view(rng: np.random.Generator, config: WorldConfig, moves: list[PathMo
     )
 
 
-def draw_course(rng: np.random.Generator, config: WorldConfig, scene: Scene, seconds: float) -> Course:
-    """A camera course for a scene; may pass through things: the caller checks `clearance`."""
+def draw_course(
+    rng: np.random.Generator, config: WorldConfig, scene: Scene, moves: list[PathMove], seconds: float
+) -> Course | None:
+    """A camera course for a scene with the given moves; None where a move needs an object and there is none.
+
+    May pass through things: the caller checks `clearance`.
+    """
     subject = subject_of(scene)
-    moves = draw_moves(rng, config, seconds, has_subject=subject is not None)
+    if subject is None and any(move.move.startswith(("arc", "tracking")) for move in moves):
+        return None
     view = first_view(rng, config, moves, flat=scene.flat)
     if subject is not None and any(move.move.startswith(("arc", "tracking")) for move in moves):
         thing = scene.objects[subject]
@@ -170,6 +182,23 @@ def draw_course(rng: np.random.Generator, config: WorldConfig, scene: Scene, sec
         moves.append(PathMove(move="shake", start=0.0, end=seconds, amount=float(rng.uniform(*config.jitter_degrees))))
     path = CameraPath(first=view, moves=tuple(moves), seconds=seconds, shake_seed=int(rng.integers(1 << 30)))
     return Course(path=path, subject=subject)
+
+
+def turntable(rng: np.random.Generator, scene: Scene, course: Course) -> tuple[Scene, Course]:
+    """The subject turning in place, close to a still camera that looks at it."""
+    assert course.subject is not None, "a turntable needs a subject"
+    thing = scene.objects[course.subject]
+    view = course.path.first
+    reach = thing.radius + max(thing.size[2], 2 * thing.radius) * view.focal / float(rng.uniform(0.5, 0.68))
+    bearing = np.arctan2(thing.x, thing.y)
+    x, y = thing.x - reach * np.sin(bearing), thing.y - reach * np.cos(bearing)
+    height = max(0.6, thing.size[2] * float(rng.uniform(0.8, 1.3)))
+    pitch = np.degrees(np.arctan2(thing.size[2] / 2 - height, reach))
+    first = replace(view, x=float(x), y=float(y), z=height, heading=float(np.degrees(bearing)), pitch=float(pitch))
+    objects = list(scene.objects)
+    turn = float(rng.choice([-1.0, 1.0]) * rng.uniform(30, 80))
+    objects[course.subject] = replace(thing, motion=Motion(kind="turn", turn=turn))
+    return scene.with_objects(tuple(objects)), replace(course, path=replace(course.path, first=first))
 
 
 def clearance(scene: Scene, course: Course, *, margin: float = 0.5, samples: int = 25) -> tuple[bool, set[int]]:
@@ -198,3 +227,30 @@ def clearance(scene: Scene, course: Course, *, margin: float = 0.5, samples: int
                 hit.add(number)
                 break
     return inside, hit
+
+
+def crossings(scene: Scene, course: Course, *, samples: int = 13) -> set[int]:
+    """Objects in the way of a moving one, and moving ones that would leave the place; never the subject."""
+    times = np.linspace(0, course.path.seconds, samples)
+    spots = np.array([[(pose.x, pose.y) for pose in map(thing.pose, times)] for thing in scene.objects])
+    drop: set[int] = set()
+    for number, thing in enumerate(scene.objects):
+        if thing.motion.kind in ("still", "turn", "bounce"):
+            continue
+        if not _inside(scene, spots[number], thing.radius):
+            drop.add(number)
+            continue
+        for other, second in enumerate(scene.objects):
+            near = thing.radius + second.radius + 0.05
+            if other != number and (np.hypot(*(spots[number] - spots[other]).T) < near).any():
+                drop.add(number if other == course.subject else other)
+    return {number for number in drop if number != course.subject}
+
+
+def _inside(scene: Scene, spots: np.ndarray[tuple[int, ...], np.dtype[np.float64]], radius: float) -> bool:
+    if scene.walls is not None:
+        (x0, x1), (y0, y1) = scene.walls.x, scene.walls.y
+        low, high = np.array([x0, y0]) + radius, np.array([x1, y1]) - radius
+        return bool((spots > low).all() and (spots < high).all())
+    ring = scene.rings[0]
+    return bool((np.hypot(*(spots - ring.centre).T) < ring.radius - radius - 0.3).all())

@@ -37,14 +37,14 @@ _VALIDATION_WEIGHTS: dict[str, float] = {
     "static": 1.0,
 }
 _TRAINING_RANGES: dict[str, Span] = {
-    "pan": (8.0, 14.0),
-    "tilt": (7.0, 10.0),
-    "roll": (8.0, 12.0),
-    "arc": (9.0, 13.0),
-    "truck": (0.45, 0.75),
-    "pedestal": (0.22, 0.34),
-    "dolly": (0.4, 0.65),
-    "zoom": (1.12, 1.2),
+    "pan": (9.0, 13.0),
+    "tilt": (7.5, 9.5),
+    "roll": (9.0, 12.0),
+    "arc": (10.0, 13.0),
+    "truck": (0.55, 0.8),
+    "pedestal": (0.3, 0.4),
+    "dolly": (0.45, 0.65),
+    "zoom": (1.14, 1.2),
 }
 _TRAINING_WEIGHTS: dict[str, float] = {
     "pan": 1.0,
@@ -91,6 +91,8 @@ class WorldConfig(BaseModel):
     moving_share: float = 0.5
     moving_pixels: Span = (0.0, 0.4)
     reveal_share: float = 0.5
+    turntable_share: float = Field(default=0.4, description="of the static shots: one object that turns, close by")
+    near_travel: bool = Field(default=False, description="give trucks, pedestals and dollies a near backdrop")
     objects: tuple[int, int] = (3, 7)
     object_distance: Span = (2.4, 7.0)
 
@@ -123,6 +125,8 @@ class WorldConfig(BaseModel):
             moving_share=0.2,
             moving_pixels=(0.0, 0.15),
             reveal_share=0.5,
+            turntable_share=0.0,
+            near_travel=True,
             objects=(4, 7),
             object_distance=(2.4, 6.0),
         )

@@ -32,7 +32,7 @@ def wipe(old: Frame, new: Frame, share: float, way: WipeWay) -> Frame:
         at = length - 1 - at
     new_share = np.clip((share * (length + 2) - 1 - at) / 2 + 0.5, 0, 1)
     mask = new_share[None, :, None] if way in ("left", "right") else new_share[:, None, None]
-    return np.rint(old * (1 - mask) + new * mask).astype(np.uint8)
+    return np.asarray(np.rint(old * (1 - mask) + new * mask), np.uint8)
 
 
 def flash(frame: Frame, strength: float) -> Frame:

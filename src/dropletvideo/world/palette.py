@@ -43,8 +43,8 @@ MOODS: tuple[Mood, ...] = (
         zenith=(0.27, 0.50, 0.83),
         horizon=(0.76, 0.87, 0.95),
         cloud=(0.98, 0.98, 0.99),
-        sun=(0.72, 0.69, 0.62),
-        ambient=(0.50, 0.53, 0.58),
+        sun=(0.66, 0.63, 0.56),
+        ambient=(0.46, 0.49, 0.54),
         elevation=(45, 65),
         words="bright and calm",
     ),
@@ -53,8 +53,8 @@ MOODS: tuple[Mood, ...] = (
         zenith=(0.42, 0.50, 0.74),
         horizon=(0.98, 0.80, 0.58),
         cloud=(1.0, 0.88, 0.76),
-        sun=(0.82, 0.61, 0.38),
-        ambient=(0.50, 0.47, 0.50),
+        sun=(0.76, 0.57, 0.36),
+        ambient=(0.47, 0.44, 0.47),
         elevation=(24, 36),
         words="warm and peaceful",
     ),
@@ -106,8 +106,8 @@ class Stuff:
 GROUNDS: tuple[Stuff, ...] = (
     Stuff(
         name="a grassy field",
-        first=(0.24, 0.40, 0.16),
-        second=(0.52, 0.64, 0.28),
+        first=(0.18, 0.34, 0.12),
+        second=(0.58, 0.68, 0.32),
         patterns=("grass",),
         element=(1.0, 1.5),
     ),
@@ -155,8 +155,8 @@ GROUNDS: tuple[Stuff, ...] = (
     ),
     Stuff(
         name="snowy ground",
-        first=(0.78, 0.82, 0.90),
-        second=(0.95, 0.96, 0.98),
+        first=(0.66, 0.72, 0.82),
+        second=(0.92, 0.93, 0.95),
         patterns=("noise", "patches"),
         element=(1.0, 1.6),
     ),
@@ -217,24 +217,24 @@ WALLS: tuple[Stuff, ...] = (
 HILLS: tuple[Stuff, ...] = (
     Stuff(
         name="green hills",
-        first=(0.20, 0.33, 0.20),
-        second=(0.46, 0.56, 0.30),
-        patterns=("patches", "noise"),
-        element=(1.2, 2.0),
+        first=(0.17, 0.30, 0.17),
+        second=(0.48, 0.58, 0.30),
+        patterns=("grass", "noise"),
+        element=(2.2, 3.2),
     ),
     Stuff(
         name="autumn hills",
-        first=(0.46, 0.24, 0.14),
-        second=(0.80, 0.56, 0.26),
-        patterns=("patches", "noise"),
-        element=(1.2, 2.0),
+        first=(0.44, 0.22, 0.13),
+        second=(0.84, 0.58, 0.26),
+        patterns=("grass", "noise"),
+        element=(2.0, 3.0),
     ),
     Stuff(
         name="rocky cliffs",
-        first=(0.36, 0.31, 0.29),
-        second=(0.68, 0.60, 0.53),
+        first=(0.34, 0.29, 0.27),
+        second=(0.70, 0.62, 0.55),
         patterns=("marble", "noise"),
-        element=(1.2, 2.0),
+        element=(1.4, 2.2),
     ),
     Stuff(
         name="desert dunes",
@@ -242,6 +242,37 @@ HILLS: tuple[Stuff, ...] = (
         second=(0.90, 0.74, 0.50),
         patterns=("waves", "noise"),
         element=(1.4, 2.2),
+    ),
+)
+
+HEDGES: tuple[Stuff, ...] = (
+    Stuff(
+        name="green hedges",
+        first=(0.10, 0.24, 0.12),
+        second=(0.46, 0.62, 0.28),
+        patterns=("grass", "noise"),
+        element=(1.0, 1.5),
+    ),
+    Stuff(
+        name="flowering bushes",
+        first=(0.20, 0.38, 0.20),
+        second=(0.92, 0.56, 0.66),
+        patterns=("speckle",),
+        element=(1.1, 1.6),
+    ),
+    Stuff(
+        name="a rock face",
+        first=(0.32, 0.28, 0.26),
+        second=(0.72, 0.64, 0.56),
+        patterns=("marble", "noise"),
+        element=(0.9, 1.3),
+    ),
+    Stuff(
+        name="a wooden fence",
+        first=(0.34, 0.21, 0.13),
+        second=(0.74, 0.54, 0.35),
+        patterns=("stripes",),
+        element=(0.3, 0.45),
     ),
 )
 

@@ -105,7 +105,7 @@ class _Painter:
         base = _albedo(self.stage, rays, hits, footprint)
         colour = _illuminate(self.stage, self.poses, base, hits, point, np.where(shade, 0, np.maximum(facing, 0)))
         colour = _air(self.stage, rays, hits, colour)
-        return colour, hits, shade
+        return _shoulder(colour), hits, shade
 
 
 def _albedo(stage: Stage, rays: Rays, hits: Hits, footprint: Plane) -> Plane:
@@ -113,8 +113,8 @@ def _albedo(stage: Stage, rays: Rays, hits: Hits, footprint: Plane) -> Plane:
     length = np.sqrt(dx * dx + dy * dy + dz * dz)
     cosine = np.abs(hits.normal[0] * dx + hits.normal[1] * dy + hits.normal[2] * dz) / length
     density = stage.tiles_per_metre[hits.surface] * hits.squeeze
-    texels = footprint * density * np.float32(TILE) * np.maximum(cosine, 0.04) ** np.float32(-0.6)
-    level = np.log2(np.maximum(texels, 1e-6)) - np.float32(0.25)
+    texels = footprint * density * np.float32(TILE) * np.maximum(cosine, 0.04) ** np.float32(-0.7)
+    level = np.log2(np.maximum(texels, 1e-6)) - np.float32(0.55)
     mixed = stage.atlas.sample(stage.texture[hits.surface], hits.u, hits.v, level)
     first, second = stage.first[hits.surface], stage.second[hits.surface]
     tone = (1 + stage.grain[hits.surface] * (mixed[:, 1] - 0.5) * 2) * hits.tint
@@ -127,7 +127,7 @@ def _illuminate(stage: Stage, poses: list[Pose], base: Plane, hits: Hits, point:
     up = 0.5 + 0.5 * hits.normal[2]
     open_sky = (0.72 + 0.36 * up) * _contact(stage, poses, hits, point)
     bright = open_sky[:, None] * np.array(mood.ambient, np.float32) + sun[:, None] * np.array(mood.sun, np.float32)
-    return base * bright
+    return np.asarray(base * bright)
 
 
 def _contact(stage: Stage, poses: list[Pose], hits: Hits, point: Triple) -> Plane:
@@ -164,6 +164,15 @@ def _air(stage: Stage, rays: Rays, hits: Hits, colour: Plane) -> Plane:
         cover = np.clip((cloud - 0.48) * 3.0, 0, 1) * np.clip(rise * 4, 0, 1) * np.float32(stage.scene.clouds)
         colour[sky] = blue + (np.array(mood.cloud, np.float32) - blue) * cover[:, None]
     return colour
+
+
+def _shoulder(colour: Plane, knee: float = 0.8) -> Plane:
+    """Bright tones pressed softly below 1, so that snow in the sun keeps its texture."""
+    flat = colour.ravel()
+    hot = np.flatnonzero(flat > knee)
+    room = np.float32(1 - knee)
+    flat[hot] = knee + room * (1 - np.exp((knee - flat[hot]) / room))
+    return flat.reshape(colour.shape)
 
 
 def _edges(hits: Hits, shade: NDArray[np.bool_], height: int, width: int) -> NDArray[np.intp]:

@@ -1,113 +1,32 @@
-"""Scenes: ground, backdrop, sky, light and objects, drawn from a seed.
+"""Draws scenes from a seed: ground, backdrop, sky, light and objects.
 
 World axes: x right, y ahead, z up, metres; the ground is z = 0 and a shot's camera starts near the origin.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo.world import palette
 from dropletvideo.world.config import EVALUATION_SEED_START, WorldConfig, check_training_seed
-from dropletvideo.world.palette import Colour, Mood, Stuff
-from dropletvideo.world.plots import Motion, Pose, pose_at
+from dropletvideo.world.palette import Stuff
+from dropletvideo.world.scenery import (
+    PROFILE_BINS,
+    BackdropKind,
+    Material,
+    Ring,
+    RingKind,
+    Scene,
+    SceneObject,
+    Walls,
+)
 from dropletvideo.world.shapes3d import Shape, Size
 from dropletvideo.world.textures import CELLS_PER_TILE, VARIANTS
 
 __all__ = ["EVALUATION_SEED_START", "Scene", "SceneObject", "WorldConfig", "check_training_seed", "draw_scene"]
-
-BackdropKind = Literal["walls", "hills", "skyline"]
-PROFILE_BINS = 2048
-
-
-@dataclass(frozen=True, kw_only=True)
-class Material:
-    """Two colours mixed by a texture; `tile` is the length of one texture tile in metres."""
-
-    texture: str
-    variant: int
-    tile: float
-    first: Colour
-    second: Colour
-    grain: float = 0.3
-
-    @property
-    def mean(self) -> Colour:
-        """The colour seen from far away."""
-        return palette.blend(self.first, self.second, 0.5)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SceneObject:
-    """A solid on the ground. `size` as in `shapes3d`; `x, y, heading` are its pose at time 0."""
-
-    name: str
-    noun: str
-    colour: str
-    shape: Shape
-    size: Size
-    x: float
-    y: float
-    heading: float
-    material: Material
-    motion: Motion = field(default_factory=Motion)
-
-    def pose(self, seconds: float) -> Pose:
-        """Pose at a time of the shot."""
-        return pose_at(self.x, self.y, self.heading, self.motion, seconds)
-
-    @property
-    def radius(self) -> float:
-        """Radius of the upright cylinder around the solid."""
-        return float(np.hypot(self.size[0], self.size[1])) if self.shape == "box" else self.size[0]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ring:
-    """A round backdrop: an upright cylinder about `centre` whose height depends on the direction."""
-
-    radius: float
-    centre: tuple[float, float]
-    profile: NDArray[np.float32] = field(repr=False)
-    tint: NDArray[np.float32] = field(repr=False)
-    material: Material
-
-
-@dataclass(frozen=True, kw_only=True)
-class Walls:
-    """Four walls around the scene: x and y limits and height in metres."""
-
-    x: tuple[float, float]
-    y: tuple[float, float]
-    height: float
-    material: Material
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scene:
-    """All that is in front of the camera."""
-
-    seed: int
-    mood: Mood
-    light: tuple[float, float, float]
-    clouds: float
-    ground: Material
-    ground_name: str
-    backdrop: BackdropKind
-    backdrop_name: str
-    walls: Walls | None
-    rings: tuple[Ring, ...]
-    objects: tuple[SceneObject, ...]
-    flat: bool
-    weak: bool
-
-    def with_objects(self, objects: tuple[SceneObject, ...]) -> Scene:
-        """The same place with other objects."""
-        return replace(self, objects=objects)
 
 
 def _material(rng: np.random.Generator, stuff: Stuff, *, weak: bool, span: float = 0.0) -> Material:
@@ -134,7 +53,7 @@ def _hill_profile(rng: np.random.Generator, low: float, high: float) -> NDArray[
     angle = np.linspace(0, 2 * np.pi, PROFILE_BINS, endpoint=False)
     wave = sum(rng.normal() / k**0.9 * np.sin(k * angle + rng.uniform(0, 6.28)) for k in range(2, 18))
     scaled = (wave - np.min(wave)) / np.ptp(wave)
-    return (low + (high - low) * scaled).astype(np.float32)
+    return np.asarray(low + (high - low) * scaled, np.float32)
 
 
 def _skyline_profile(
@@ -151,16 +70,18 @@ def _skyline_profile(
     return height, tint
 
 
-def _ring(rng: np.random.Generator, kind: BackdropKind, radius: float, rise: float, weak: bool) -> tuple[Ring, str]:
-    stuffs = palette.SKYLINES if kind == "skyline" else palette.HILLS
+def _ring(rng: np.random.Generator, kind: RingKind, radius: float, rise: float, weak: bool) -> tuple[Ring, str]:
+    stuffs = {"skyline": palette.SKYLINES, "hills": palette.HILLS, "hedges": palette.HEDGES}[kind]
     stuff = stuffs[int(rng.integers(len(stuffs)))]
     tint = np.ones(PROFILE_BINS, np.float32)
     if kind == "skyline":
         profile, tint = _skyline_profile(rng, 0.35 * rise, rise)
     else:
-        profile = _hill_profile(rng, 0.3 * rise, rise)
+        profile = _hill_profile(rng, (0.7 if kind == "hedges" else 0.3) * rise, rise)
     material = _material(rng, stuff, weak=weak, span=2 * np.pi * radius)
-    ring = Ring(radius=radius, centre=(0.0, 2.0), profile=profile, tint=tint, material=material)
+    ring = Ring(
+        radius=radius, centre=(0.0, 0.0 if kind == "hedges" else 2.0), profile=profile, tint=tint, material=material
+    )
     return ring, stuff.name
 
 
@@ -256,10 +177,42 @@ def place_objects(
     return tuple(placed)
 
 
-def draw_scene(seed: int | np.random.Generator, config: WorldConfig | None = None) -> Scene:
+def _draw_backdrop(
+    rng: np.random.Generator, *, weak: bool, deep: bool, flat: bool
+) -> tuple[BackdropKind, str, Walls | None, tuple[Ring, ...]]:
+    """A mural (flat), something near (walls or hedges), or something far (large walls, hills, a skyline)."""
+    kind: BackdropKind = "walls"
+    if not flat and rng.random() < (0.6 if deep else 0.35):
+        kind = ("skyline" if rng.random() < 0.4 else "hills") if deep else "hedges"
+    far, _ = _ring(rng, "hills", 60.0, float(rng.uniform(14, 22)), weak)
+    if kind == "walls":
+        walls, name = _draw_walls(rng, weak=weak, deep=deep, flat=flat)
+        return kind, name, walls, (far,)
+    radius, rise = (
+        (rng.uniform(13, 18), rng.uniform(5.0, 8.0)) if deep else (rng.uniform(7.2, 8.6), rng.uniform(2.8, 4.2))
+    )
+    near, name = _ring(rng, kind, float(radius), float(rise), weak)
+    return kind, name, None, (near, far)
+
+
+def _draw_light(rng: np.random.Generator, elevation: tuple[float, float]) -> tuple[float, float, float]:
+    """Direction to the sun: mostly behind the camera and to a side, so that what is seen is lit and shadows show."""
+    azimuth = np.radians(rng.uniform(-150, 150) if rng.random() < 0.2 else rng.choice([-1, 1]) * rng.uniform(95, 165))
+    height = np.radians(rng.uniform(*elevation))
+    return (
+        float(np.sin(azimuth) * np.cos(height)),
+        float(np.cos(azimuth) * np.cos(height)),
+        float(np.sin(height)),
+    )
+
+
+def draw_scene(
+    seed: int | np.random.Generator, config: WorldConfig | None = None, *, near: bool | None = None
+) -> Scene:
     """A scene from a seed (or a generator that goes on from where it is).
 
-    The same seed and config give the same scene on every machine.
+    The same seed and config give the same scene on every machine. `near` fixes whether the backdrop is near (depths
+    within about 1:4); by the config's `deep_share` if None.
     """
     config = config or WorldConfig.training()
     rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng([seed, 1])
@@ -267,25 +220,11 @@ def draw_scene(seed: int | np.random.Generator, config: WorldConfig | None = Non
     flat = bool(rng.random() < config.flat_share)
     weak = bool(rng.random() < config.weak_texture_share)
     deep = bool(rng.random() < config.deep_share) and not flat
-    enclosed = flat or not deep or rng.random() < 0.4
     stuff = palette.GROUNDS[int(rng.integers(len(palette.GROUNDS)))]
     ground = _material(rng, stuff, weak=weak)
-    walls, rings, backdrop_name = None, [], ""
-    kind: BackdropKind = "walls" if enclosed else ("skyline" if rng.random() < 0.4 else "hills")
-    if enclosed:
-        walls, backdrop_name = _draw_walls(rng, weak=weak, deep=deep, flat=flat)
-        rings.append(_ring(rng, "hills", 60.0, 16.0, weak)[0])
-    else:
-        near, backdrop_name = _ring(rng, kind, float(rng.uniform(13, 18)), float(rng.uniform(5.0, 8.0)), weak)
-        rings += [near, _ring(rng, "hills", 60.0, float(rng.uniform(15, 24)), weak)[0]]
-    azimuth = rng.uniform(-150, 150) if rng.random() < 0.2 else rng.choice([-1, 1]) * rng.uniform(95, 165)
-    elevation = np.radians(rng.uniform(*mood.elevation))
-    light = (
-        float(np.sin(np.radians(azimuth)) * np.cos(elevation)),
-        float(np.cos(np.radians(azimuth)) * np.cos(elevation)),
-        float(np.sin(elevation)),
-    )
-    limit = 1e9 if walls is None else min(abs(walls.x[0]), abs(walls.y[1])) - 1.2
+    kind, name, walls, rings = _draw_backdrop(rng, weak=weak, deep=deep if near is None else not near, flat=flat)
+    light = _draw_light(rng, mood.elevation)
+    limit = rings[0].radius - 1.5 if walls is None else min(abs(walls.x[0]), abs(walls.y[1])) - 1.2
     objects = () if flat else place_objects(rng, config, limit, weak=weak)
     return Scene(
         seed=seed if isinstance(seed, int) else -1,
@@ -295,9 +234,9 @@ def draw_scene(seed: int | np.random.Generator, config: WorldConfig | None = Non
         ground=ground,
         ground_name=stuff.name,
         backdrop=kind,
-        backdrop_name=backdrop_name,
+        backdrop_name=name,
         walls=walls,
-        rings=tuple(rings),
+        rings=rings,
         objects=objects,
         flat=flat,
         weak=weak,

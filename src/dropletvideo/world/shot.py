@@ -14,10 +14,11 @@ from dropletvideo.errors import ConfigError
 from dropletvideo.moves import MOVES, CameraClass
 from dropletvideo.records import CameraMove
 from dropletvideo.world.camera_path import CameraPath, Cameras, Floats, PathMove
-from dropletvideo.world.choreography import Course, clearance, draw_course
+from dropletvideo.world.choreography import Course, clearance, crossings, draw_course, draw_moves, turntable
 from dropletvideo.world.config import WorldConfig
 from dropletvideo.world.plots import Motion, MotionKind, draw_motion
-from dropletvideo.world.scene import Scene, SceneObject, draw_object, draw_scene
+from dropletvideo.world.scene import draw_object, draw_scene
+from dropletvideo.world.scenery import Scene, SceneObject
 from dropletvideo.world.tracer import FIRST_OBJECT, SKY, SKY_DEPTH, Stage, cast, nearest, rectangles
 from dropletvideo.world.visibility import Event, appearances
 
@@ -167,7 +168,7 @@ class Shot:
         if self.scene.objects[self.subject].motion.kind != "turn":
             return False
         found, _ = self.probe(self.seconds / 2)
-        return bool((found == FIRST_OBJECT + self.subject).mean() > 0.2)
+        return bool((found == FIRST_OBJECT + self.subject).mean() > 0.12)
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
@@ -219,7 +220,8 @@ def _add_motion(rng: np.random.Generator, config: WorldConfig, scene: Scene, cou
     for move in course.path.moves:
         if move.target is not None:
             sign = float(rng.choice([-1.0, 1.0]))
-            motion = Motion(kind="slide", velocity=(sign * float(rng.uniform(0.4, 0.8)), 0.0))
+            speed = float(rng.uniform(1.0, 2.4)) / course.path.seconds
+            motion = Motion(kind="slide", velocity=(sign * speed, 0.0))
             scene = _set(scene, move.target, replace(scene.objects[move.target], motion=motion))
     if rng.random() >= config.moving_share:
         return scene
@@ -229,8 +231,9 @@ def _add_motion(rng: np.random.Generator, config: WorldConfig, scene: Scene, cou
         for k, thing in enumerate(scene.objects)
         if thing.motion.kind == "still" and (thing.x, thing.y) not in pivots and thing.y > 1
     ]
-    for k in rng.permutation(free)[: int(rng.integers(1, 4))]:
-        thing = scene.objects[int(k)]
+    near = sorted(free, key=lambda k: float(np.hypot(scene.objects[k].x, scene.objects[k].y)) * rng.uniform(0.5, 1.5))
+    for k in near[: int(rng.integers(1, 4))]:
+        thing = scene.objects[k]
         kinds: list[MotionKind] = (
             ["slide", "bounce", "turn", "orbit"] if thing.shape != "box" else ["slide", "turn", "orbit"]
         )
@@ -268,7 +271,7 @@ def _clear(scene: Scene, course: Course) -> tuple[Scene, Course] | None:
     inside, hit = clearance(scene, course)
     if not inside or course.subject in hit:
         return None
-    return _without(scene, hit, course)
+    return _without(scene, hit | crossings(scene, course), course)
 
 
 def draw_shot(seed: int, config: WorldConfig | None = None, *, take: int = 0) -> Shot:
@@ -279,29 +282,36 @@ def draw_shot(seed: int, config: WorldConfig | None = None, *, take: int = 0) ->
     """
     config = config or WorldConfig.training()
     for attempt in range(_TRIES):
-        rng = np.random.default_rng([seed, take, attempt, 2])
-        seconds = round(float(rng.uniform(*config.seconds)), 2)
-        delivery = _delivery(rng, config)
-        scene = draw_scene(np.random.default_rng([seed, take, attempt // 8, 1]), config)
-        course = draw_course(rng, config, scene, seconds)
-        scene = _add_motion(rng, config, scene, course)
-        if not scene.flat and rng.random() < config.reveal_share:
-            scene = _place_revealed(rng, scene, course)
-        cleared = _clear(scene, course)
-        if cleared is None:
-            continue
-        scene, course = cleared
-        shot = Shot(
-            seed=seed,
-            scene=replace(scene, seed=seed),
-            path=course.path,
-            subject=course.subject,
-            seconds=seconds,
-            **delivery,
-        )
-        if _acceptable(shot, config):
+        shot = _attempt(seed, config, take, attempt)
+        if shot is not None and _acceptable(shot, config):
             return shot
     raise ConfigError(f"seed={seed}: no clear camera course in {_TRIES} tries; widen `objects` or narrow `ranges`")
+
+
+def _attempt(seed: int, config: WorldConfig, take: int, attempt: int) -> Shot | None:
+    """One try. The intent (moves, length, file) outlives twelve tries and a place three, so that what is hard to fit,
+    such as a wide arc, is still drawn as often as the config says."""
+    intent = np.random.default_rng([seed, take, attempt // 12, 3])
+    rng = np.random.default_rng([seed, take, attempt, 2])
+    seconds = round(float(intent.uniform(*config.seconds)), 2)
+    delivery = _delivery(intent, config)
+    moves = draw_moves(intent, config, seconds)
+    near = True if config.near_travel and any(move.move.startswith(_METRIC) for move in moves) else None
+    scene = draw_scene(np.random.default_rng([seed, take, attempt // 3, 1]), config, near=near)
+    course = draw_course(rng, config, scene, moves, seconds)
+    if course is None:
+        return None
+    if moves[0].move == "static" and course.subject is not None and rng.random() < config.turntable_share:
+        scene, course = turntable(rng, scene, course)
+    scene = _add_motion(rng, config, scene, course)
+    if not scene.flat and rng.random() < config.reveal_share:
+        scene = _place_revealed(rng, scene, course)
+    cleared = _clear(scene, course)
+    if cleared is None:
+        return None
+    scene, course = cleared
+    scene = replace(scene, seed=seed)
+    return Shot(seed=seed, scene=scene, path=course.path, subject=course.subject, seconds=seconds, **delivery)
 
 
 def _acceptable(shot: Shot, config: WorldConfig) -> bool:
@@ -309,6 +319,6 @@ def _acceptable(shot: Shot, config: WorldConfig) -> bool:
     for seconds in (0.0, shot.seconds / 2, shot.last_time):
         if shot.moving_share(seconds) > config.moving_pixels[1]:
             return False
-        if shot.median_depth(seconds) < 1.2:
+        if shot.median_depth(seconds) < 1.2 and not shot.turns_in_place:
             return False
     return True

@@ -35,7 +35,7 @@ def _grid() -> tuple[Plane, Plane]:
 def _square(phase: Plane, frequency: float) -> Plane:
     """Square wave of period 1 in `phase` whose flanks are about two texels wide."""
     sharp = TILE / (2.0 * np.pi * frequency * 1.5)
-    return np.clip(0.5 + sharp * np.sin(2 * np.pi * phase), 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(0.5 + sharp * np.sin(2 * np.pi * phase), 0.0, 1.0), np.float32)
 
 
 def fractal(rng: np.random.Generator, slope: float, low: float = 1.0) -> Plane:
@@ -44,19 +44,19 @@ def fractal(rng: np.random.Generator, slope: float, low: float = 1.0) -> Plane:
     k = np.hypot(np.fft.fftfreq(TILE)[:, None] * TILE, np.fft.rfftfreq(TILE)[None] * TILE)
     weight = np.where(k >= low, np.maximum(k, 1.0) ** -slope, 0.0)
     plane = np.fft.irfft2(spectrum * weight, s=(TILE, TILE))
-    return np.clip(0.5 + 0.22 * plane / plane.std(), 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(0.5 + 0.22 * plane / plane.std(), 0.0, 1.0), np.float32)
 
 
 def _cells(rng: np.random.Generator, x: Plane, y: Plane) -> Plane:
     """A random value per integer cell of (x, y); cells repeat with the tile when x and y span integers."""
     table = rng.random((64, 64)).astype(np.float32)
-    return table[np.floor(y).astype(int) % 64, np.floor(x).astype(int) % 64]
+    return np.asarray(table[np.floor(y).astype(int) % 64, np.floor(x).astype(int) % 64])
 
 
 def _joint(phase: Plane, width: float, frequency: float) -> Plane:
     """1 inside a cell, 0 on a joint of `width` (share of the cell) at integer `phase`."""
     distance = 0.5 - np.abs(phase - np.floor(phase) - 0.5)
-    return np.clip((distance - width / 2) * TILE / (1.5 * frequency) + 0.5, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip((distance - width / 2) * TILE / (1.5 * frequency) + 0.5, 0.0, 1.0), np.float32)
 
 
 def _noise(rng: np.random.Generator) -> Texture:
@@ -246,4 +246,4 @@ class Atlas:
             x, y = np.pad(x, (0, pad)), np.pad(y, (0, pad))
         shape = (rows, 4096) if rows > 1 else (1, x.size)
         out = cv2.remap(self._image, x.reshape(shape), y.reshape(shape), cv2.INTER_LINEAR)
-        return out.reshape(-1, 2)[: u.size].astype(np.float32)
+        return np.asarray(out.reshape(-1, 2)[: u.size], np.float32)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dropletvideo.world.camera_path import Cameras
 from dropletvideo.world.plots import Pose
-from dropletvideo.world.scene import PROFILE_BINS, Material, Ring, Scene, Walls
+from dropletvideo.world.scenery import PROFILE_BINS, Material, Ring, Scene, Walls
 from dropletvideo.world.shapes3d import Triple, distance, outline_points, surface
 from dropletvideo.world.textures import Atlas
 
@@ -164,7 +164,8 @@ def nearest(
 
 def constant(point: tuple[float, float, float]) -> Triple:
     """One point as a triple that broadcasts over rays."""
-    return np.float32([point[0]]), np.float32([point[1]]), np.float32([point[2]])
+    x, y, z = np.array(point, np.float32)[:, None]
+    return x, y, z
 
 
 def _ground(rays: Rays, depth: Plane, found: NDArray[np.int32]) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dropletvideo.world.camera_path import Cameras
 from dropletvideo.world.plots import Pose
-from dropletvideo.world.scene import SceneObject
+from dropletvideo.world.scenery import SceneObject
 from dropletvideo.world.shapes3d import distance
 from dropletvideo.world.tracer import FIRST_OBJECT, Rays, cast, constant, nearest, rectangles, to_object, turn
 
