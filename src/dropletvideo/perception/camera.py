@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from dropletvideo.perception.camera_class import class_of, moves_of, runs_of
-from dropletvideo.perception.camera_segments import rates_of, smooth, with_arcs
+from dropletvideo.perception.camera_segments import rates_of, smooth, with_arcs, with_tracking
+from dropletvideo.perception.camera_shake import shake_of
 from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_windows import calibrate, make_pairs, make_windows
 from dropletvideo.perception.judge import Chunk, Features, Frames
@@ -76,7 +77,10 @@ class CameraJudge:
         if not windows or told < MIN_SHARE_TOLD * duration:
             return _answer("C6" if has_edit else None, [], 0.5 if has_edit else 0.0, 0.0)
         rates = rates_of(windows, lens, short_side, duration)
-        moves = moves_of(runs_of(with_arcs(smooth(rates), lens.focal_px), lens.focal_px / short_side), rates)
+        rates, pieces = smooth(rates)
+        rates = with_arcs(rates, lens.focal_px)
+        rates = with_tracking(rates, pieces, pairs, windows, (tracks.height, tracks.width))
+        moves = moves_of(runs_of(rates, lens.focal_px / short_side), rates, shake_of(tracks, lens.focal_px))
         spread = float(np.median(rates.spread) / short_side)
         return _answer("C6" if has_edit else class_of(moves), [move.as_dict() for move, _ in moves], 0.5, spread)
 

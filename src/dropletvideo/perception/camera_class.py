@@ -21,6 +21,7 @@ NAMES = {
     "pedestal": ("pedestal_up", "pedestal_down"),
     "dolly": ("dolly_in", "dolly_out"),
     "arc": ("arc_right", "arc_left"),
+    "tracking": ("tracking", "tracking"),
 }
 MIN_SECONDS = 0.4
 MIN_SPEED = {
@@ -87,6 +88,8 @@ def runs_of(rates: Rates, focal_ratio: float) -> list[Run]:
             weight = float((weights[first:end, column] * seconds[first:end]).sum())
             if seconds[first:end].sum() >= MIN_SECONDS and abs(amount) >= MIN_AMOUNT[axis]:
                 runs.append(Run(axis, first, end, amount, weight))
+    for first, end in _equal_runs(rates.tracks.astype(float)):
+        runs.append(Run("tracking", first, end, 1.0, float(seconds[first:end].sum())))
     return runs
 
 
@@ -96,22 +99,31 @@ def _equal_runs(sign: Array) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairwise(bounds) if sign[a] != 0]
 
 
-def moves_of(runs: list[Run], rates: Rates) -> list[tuple[CameraMove, float]]:
-    """Named moves with their weights, in time order; nothing that moves gives one `static`."""
-    if not runs:
-        end = round(float(rates.ends[-1]), 3)
-        return [(CameraMove(move="static", start=0.0, end=end), 1.0)]
-    named = []
-    for run in runs:
-        amount = float(np.exp(run.amount)) if run.axis == "zoom" else abs(run.amount)
-        name = NAMES[run.axis][run.amount < 0]
-        start, end = float(rates.starts[run.first]), float(rates.ends[run.end - 1])
-        move = CameraMove(move=name, start=round(start, 3), end=round(end, 3), amount=round(amount, 4))
-        named.append((move, run.weight))
+def moves_of(runs: list[Run], rates: Rates, shake: float | None) -> list[tuple[CameraMove, float]]:
+    """Named moves with their weights, in time order; nothing that moves gives one `static`. `shake` is in degrees."""
+    whole = round(float(rates.ends[-1]), 3)
+    named = [_named(run, rates) for run in runs] or [(CameraMove(move="static", start=0.0, end=whole), 0.0)]
+    if shake is not None:
+        named.append((CameraMove(move="shake", start=0.0, end=whole, amount=round(shake, 4)), 0.0))
     return sorted(named, key=lambda pair: (pair[0].start, -pair[1]))
 
 
+def _named(run: Run, rates: Rates) -> tuple[CameraMove, float]:
+    amount = float(np.exp(run.amount)) if run.axis == "zoom" else abs(run.amount)
+    start, end = float(rates.starts[run.first]), float(rates.ends[run.end - 1])
+    return CameraMove(
+        move=NAMES[run.axis][run.amount < 0],
+        start=round(start, 3),
+        end=round(end, 3),
+        amount=None if run.axis == "tracking" else round(amount, 4),
+    ), run.weight
+
+
 def class_of(moves: list[tuple[CameraMove, float]]) -> str:
-    """Class of the move that carries most picture motion."""
-    strongest = max(moves, key=lambda pair: pair[1])[0]
-    return MOVES[strongest.move].camera_class
+    """Class whose moves last longest; of moves as long as each other, of those that move the picture most."""
+    spans: dict[str, float] = {}
+    for move, weight in moves:
+        if move.move != "shake":
+            name = MOVES[move.move].camera_class
+            spans[name] = spans.get(name, 0.0) + (move.end - move.start) * (1 + 0.1 * min(weight, 1.0))
+    return max(spans, key=lambda name: spans[name])

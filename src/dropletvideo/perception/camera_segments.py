@@ -11,18 +11,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dropletvideo.perception.camera_fit import Array
+from dropletvideo.perception.camera_fit import Array, basis
 from dropletvideo.perception.camera_solve import solve_span
-from dropletvideo.perception.camera_windows import DIRECTIONS, WINDOW_WEIGHT, Lens, Window
+from dropletvideo.perception.camera_subject import holds_subject
+from dropletvideo.perception.camera_windows import DIRECTIONS, WINDOW_WEIGHT, Lens, Pair, Window
 
 SPAN_PRICE = 12.0
 AXES = ("pan", "tilt", "roll", "zoom", "truck", "pedestal", "dolly", "arc")
 """Order of the columns of `Rates.values`; signs: right, up, clockwise, in, right, up, in, right."""
 ARC_RATIO = (0.4, 5.0)
 """Parallax of near points over the opposite pan within which a truck is an arc round something between."""
-TRAVEL_RATIO = 3.0
+TRAVEL_RATIO = (2.0, 3.0, 5.0)
 """Travel is accepted where turning alone leaves this many times its residual (2 if there is none: one of two
-components is looked at)."""
+components is looked at): least, at TURN_SHARE of points that turning explains, and most."""
+TURN_SHARE = 0.6
+RATIO_PER_SHARE = 10.0
+"""The more points turning explains, the likelier the others are moving objects."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Rates:
         values: W,8 per second: degrees for pan, tilt, roll and arc, log for zoom, parallax over the short side for travel.
         spread: W spread of parallax over the points (px per second).
         travels: W True where the span of the window shows travel.
+        tracks: W True where the camera keeps up with a subject.
     """
 
     times: Array
@@ -43,6 +48,7 @@ class Rates:
     values: Array
     spread: Array
     travels: Array
+    tracks: Array
 
 
 def spans_of(windows: list[Window]) -> list[tuple[int, int, int]]:
@@ -77,8 +83,7 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
         values[first:end, :4] = np.array([window.turn.angles for window in span]) / seconds
         if hypothesis > 0:
             answer = solve_span(span, DIRECTIONS[hypothesis - 1], lens)
-            turning = float(np.mean([window.turn_cost for window in span]))
-            if turning > TRAVEL_RATIO * max(answer.cost, 0.9):
+            if _shows_travel(span, answer.cost):
                 travels[first:end], spread[first:end] = True, answer.spread / seconds[:, 0]
                 travel = answer.distance[:, None] * answer.direction * [1, -1, 1] * lens.focal_px / short_side
                 values[first:end] = np.concatenate([answer.turns, travel, 0 * travel[:, :1]], axis=1) / seconds
@@ -86,9 +91,19 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
     times = np.array([(w.start + w.end) / 2 for w in windows])
     middles = (times[1:] + times[:-1]) / 2
     starts, ends = np.concatenate([[0.0], middles]), np.concatenate([middles, [duration]])
-    return Rates(times, starts, ends, values, spread, travels)
+    return Rates(times, starts, ends, values, spread, travels, np.zeros(len(windows), bool))
 
 
+def _shows_travel(span: list[Window], cost: float) -> bool:
+    turning = float(np.mean([window.turn_cost for window in span]))
+    share = float(np.mean([window.turn_share for window in span]))
+    least, middle, most = TRAVEL_RATIO
+    ratio = np.clip(middle + RATIO_PER_SHARE * (share - TURN_SHARE), least, most)
+    return turning > ratio * max(cost, 0.9)
+
+
+MOSTLY = 0.5
+"""Share of the windows of a piece that must show a held subject."""
 STEP = np.array([0.6, 0.6, 0.8, 0.012, 0.015, 0.015, 0.03, 0.6])
 """Change of each rate that counts as one unit of noise, at least (columns of `Rates.values`)."""
 PIECE_PRICE = 25.0
@@ -116,12 +131,13 @@ def pieces_of(values: Array) -> list[tuple[int, int]]:
     return pieces[::-1]
 
 
-def smooth(rates: Rates) -> Rates:
-    """The same time line with every rate replaced by the mean of its piece."""
+def smooth(rates: Rates) -> tuple[Rates, list[tuple[int, int]]]:
+    """The same time line with every rate replaced by the mean of its piece, and the pieces."""
     values = rates.values.copy()
-    for first, end in pieces_of(values):
+    pieces = pieces_of(values)
+    for first, end in pieces:
         values[first:end] = np.mean(values[first:end], axis=0)
-    return replace(rates, values=values)
+    return replace(rates, values=values), pieces
 
 
 def with_arcs(rates: Rates, focal_px: float) -> Rates:
@@ -133,3 +149,22 @@ def with_arcs(rates: Rates, focal_px: float) -> Rates:
     values[arcs, 7] = -pan[arcs]
     values[np.ix_(arcs, [0, 4])] = 0.0
     return replace(rates, values=values)
+
+
+def with_tracking(
+    rates: Rates, pieces: list[tuple[int, int]], pairs: list[Pair], windows: list[Window], picture: tuple[int, int]
+) -> Rates:
+    """Travel with a subject held in the view becomes tracking; `picture` is height and width of the sampled frames."""
+    values, tracks = rates.values.copy(), rates.tracks.copy()
+    for first, end in pieces:
+        held = []
+        for at in range(first, end):
+            angles = np.concatenate([np.radians(values[at, :3]), values[at, 3:4]]) * windows[at].seconds
+            focal_px = windows[at].focal_px
+            turning = basis(windows[at].m) @ angles * focal_px if rates.travels[at] else 0.0
+            held.append(holds_subject(pairs[at], turning, *picture))
+        told = [answer for answer in held if answer is not None]
+        if told and np.mean(told) >= MOSTLY and len(told) >= MOSTLY * len(held) and not values[first:end, 7].any():
+            tracks[first:end] = True
+            values[first:end, 4:7] = 0.0
+    return replace(rates, values=values, tracks=tracks)

@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 
-from dropletvideo.perception.camera_fit import Array, Turn, basis, epipolar, fit_travel
+from dropletvideo.perception.camera_fit import Array, basis, epipolar, fit_travel
 from dropletvideo.perception.camera_windows import COST_LIMIT, WINDOW_WEIGHT, Lens, Window
 
 SUBSETS = np.array(list(product([False, True], repeat=4)))

@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from dropletvideo.perception.camera_fit import MIN_POINTS, Array, Turn, fit_travel, fit_turn
 from dropletvideo.perception.camera_tracks import Tracks
 
-BASELINE_SECONDS = 0.5
-HOP_SECONDS = 0.25
+BASELINE_SECONDS = (0.5, 1.0, 2.0)
+SLOW_SHIFT = 0.02
+"""A baseline is lengthened while the points move less than this over it, in short sides."""
+HOPS = 2
+"""Windows begin this many times per baseline."""
 MIN_KEPT = 0.4
 MAX_POINTS = 160
 MIN_NOISE_PX, MAX_NOISE_PX = 0.3, 1.5
@@ -30,7 +33,8 @@ POINT_PRICE = 1.7
 
 FOCAL_RATIO = 1.1
 """Focal length over the short side where neither the row nor the pictures tell it."""
-FOCAL_RATIOS = np.array([0.75, 0.9, 1.1, 1.35, 1.7, 2.3, 3.3])
+FOCAL_RATIOS = np.array([0.75, 0.9, 1.1, 1.35, 1.7, 2.3, 3.3, 6.0])
+"""The last stands for no perspective at all: a camera that travels along a wall, whose focal length stays unknown."""
 SOME_PAIRS = 8
 FOCAL_SHIFT = 0.04
 FOCAL_COST = 4.0
@@ -82,8 +86,9 @@ class Window:
     Attributes:
         start, end: seconds on the clip's clock.
         m: N,2 normalised places in the first frame; target: N,2 in the second.
-        noise: N standard deviations of a normalised coordinate.
+        noise: N standard deviations of a normalised coordinate; focal_px: focal length in pixels.
         turn: rotation and zoom that explain most points; left: N,2 residuals after undoing it (normalised).
+        turn_share: share of points that it explains to three standard deviations.
         turn_cost: mean truncated squared residual in noise units, of rotation and zoom alone.
         travel_costs: D the same for every direction of DIRECTIONS, with the price of depths.
     """
@@ -93,8 +98,10 @@ class Window:
     m: Array
     target: Array
     noise: Array
+    focal_px: float
     turn: Turn
     left: Array
+    turn_share: float
     turn_cost: float
     travel_costs: Array
 
@@ -110,10 +117,22 @@ def make_pairs(tracks: Tracks) -> list[Pair]:
     if count < 2:
         return []
     step = (tracks.frames[-1].time - tracks.frames[0].time) / (count - 1)
-    baseline = int(np.clip(round(BASELINE_SECONDS / max(step, 1e-6)), 1, max(count - 1, 1)))
-    hop = int(np.clip(round(HOP_SECONDS / max(step, 1e-6)), 1, max(baseline, 1)))
-    pairs = [_pair(tracks, first, min(first + baseline, count - 1)) for first in range(0, count - baseline, hop)]
+    pairs: list[Pair | None] = []
+    for seconds in BASELINE_SECONDS:
+        baseline = int(np.clip(round(seconds / max(step, 1e-6)), 1, count - 1))
+        if pairs and baseline > (count - 1) / 2:
+            break
+        hop = max(round(baseline / HOPS), 1)
+        pairs = [_pair(tracks, first, first + baseline) for first in range(0, count - baseline, hop)]
+        if not _is_slow([pair for pair in pairs if pair is not None], min(tracks.height, tracks.width)):
+            break
     return [pair for pair in pairs if pair is not None]
+
+
+def _is_slow(pairs: list[Pair], short_side: int) -> bool:
+    """Whether in most pairs few points move far; no pairs at all are not slow."""
+    shifts = [np.percentile(np.linalg.norm(pair.b - pair.a, axis=1), 60) for pair in pairs]
+    return bool(shifts) and float(np.median(shifts)) < SLOW_SHIFT * short_side
 
 
 def _pair(tracks: Tracks, first: int, last: int) -> Pair | None:
@@ -152,7 +171,8 @@ def calibrate(pairs: list[Pair], short_side: int, focal_px: float | None = None)
     if not explained.any():
         return Lens(default, noise_px)
     total = costs[explained].sum(axis=0) * WINDOW_WEIGHT + FOCAL_PRICE * np.log(FOCAL_RATIOS / FOCAL_RATIO) ** 2
-    return lenses[int(total.argmin())]
+    best = int(total.argmin())
+    return lenses[best] if best < len(lenses) - 1 else Lens(default, noise_px)
 
 
 def _across_px(pair: Pair, lens: Lens) -> float:
@@ -185,8 +205,10 @@ def _window(pair: Pair, lens: Lens) -> Window:
         m=m,
         target=target,
         noise=noise,
+        focal_px=lens.focal_px,
         turn=turn,
         left=left,
+        turn_share=float((np.linalg.norm(left, axis=1) < 3 * noise).mean()),
         turn_cost=float(_truncated((left**2).sum(axis=1), noise).mean()),
         travel_costs=_truncated(travel.across**2, noise).mean(axis=1) + POINT_PRICE,
     )
