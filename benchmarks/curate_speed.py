@@ -50,10 +50,12 @@ def curate_all(paths: list[str], out: str) -> dict[str, Any]:
     """All stages of the recipe `cpu`, in this process."""
     from dropletvideo.curate.run import curate
 
-    done = curate(paths, Path(out), recipe="cpu", in_process=True, with_report=False).summary
+    done = curate(paths, Path(out), recipe=RECIPE, in_process=True, with_report=False).summary
     stages = {name: round(seconds, 3) for name, seconds in done.cpu_seconds.items()}
     return {"clips": done.clips, "frames": done.decoded_frames, "decodes": done.decodes, "cpu_by_stage": stages}
 
+
+RECIPE = "cpu"
 
 MEASURES: dict[str, Callable[[list[str], str], dict[str, Any]]] = {"decode_alone": decode_alone, "curate": curate_all}
 
@@ -72,10 +74,19 @@ def _child(name: str, paths: list[str], warm: str, out: str, pipe: Any) -> None:
         {
             "cpu_seconds": round(time.process_time() - cpu, 3),
             "wall_seconds": round(time.perf_counter() - wall, 3),
-            "peak_rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "peak_rss_mib": peak_rss_mib(),
             **more,
         }
     )
+
+
+def peak_rss_mib() -> float:
+    """Most memory that this process held. `ru_maxrss` would begin with the parent's, so the kernel's own mark counts."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        mark = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return round(int(mark.split()[1]) / 1024, 1)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def measure(name: str, paths: list[str], warm: str) -> dict[str, Any]:

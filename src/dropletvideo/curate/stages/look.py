@@ -1,0 +1,27 @@
+"""How each clip looks: brightness, sharpness, colourfulness, letterbox (`perception.look`)."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from dropletvideo.perception.look import LookJudge
+from dropletvideo.tables.stage import Stage
+
+
+class Config(BaseModel):
+    """The judge's settings belong to its version; there is nothing to set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def build(config: Config) -> Stage:
+    """The stage."""
+    judge = LookJudge()
+    return Stage(
+        name="look",
+        version=judge.version,
+        kind="frames->columns",
+        params=config.model_dump(),
+        columns=dict(judge.columns),
+        judge=judge,
+    )

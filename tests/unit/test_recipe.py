@@ -1,0 +1,58 @@
+"""Recipes: a wrong key or value is refused before any work, with the nearest that is right."""
+
+from __future__ import annotations
+
+import pytest
+
+from dropletvideo.curate.recipe import load_recipe
+from dropletvideo.errors import ConfigError
+
+
+def test_the_shipped_recipe_loads_by_name_and_changes_reach_the_stage():
+    stages = {
+        s.name: s for s in load_recipe("cpu", ["segment.min_seconds=2", "stages.segment.max_seconds=null"]).build()
+    }
+    assert stages["segment"].params["min_seconds"] == 2
+    assert stages["segment"].params["max_seconds"] is None
+    assert stages["segment"].function.min_seconds == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("segment.min_second=2", "did you mean min_seconds"),
+        ("stages.segmnt.min_seconds=2", "did you mean segment"),
+        ("timeout_second=5", "did you mean timeout_seconds"),
+        ("selections.default.wher=[]", "did you mean where"),
+        ("gates.camra=motion_score > 1", "did you mean camera"),
+        ("segment.min_seconds=-1", "segment.min_seconds=-1"),
+        ("segment.min_seconds=20", "twice min_seconds"),
+        ("segment.min_seconds", "no '='"),
+        ("kind=train", "not a curation recipe"),
+        ("timeout_seconds.x=1", "no keys"),
+    ],
+)
+def test_a_wrong_change_is_one_clear_error(change, words):
+    with pytest.raises(ConfigError, match=words):
+        load_recipe("cpu", [change])
+
+
+def test_names_and_files_that_are_not_there(tmp_path):
+    with pytest.raises(ConfigError, match="did you mean cpu"):
+        load_recipe("cpus")
+    with pytest.raises(ConfigError, match="does not exist"):
+        load_recipe(str(tmp_path / "mine.yaml"))
+    (tmp_path / "mine.yaml").write_text("- a\n- b\n")
+    with pytest.raises(ConfigError, match="keys and values"):
+        load_recipe(str(tmp_path / "mine.yaml"))
+    (tmp_path / "mine.yaml").write_text("stages: {a: [")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_recipe(str(tmp_path / "mine.yaml"))
+
+
+def test_a_gate_reaches_its_stage_and_is_no_parameter(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("stages: {segment:, camera: {}}\ngates: {camera: duration_seconds > 2}\n")
+    stage = load_recipe(str(path)).build()[1]
+    assert stage.gate == "duration_seconds > 2"
+    assert "gate" not in stage.params
