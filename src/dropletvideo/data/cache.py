@@ -29,6 +29,7 @@ from dropletvideo.data.clips import ClipList
 from dropletvideo.data.encode import Encoders
 from dropletvideo.data.sampling import Skipped
 from dropletvideo.data.windows import Window, WindowConfig, read_windows
+from dropletvideo.engine import map_rows
 from dropletvideo.errors import ConfigError, DropletError
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ INDEX = "cache.json"
 TEXT = "text.safetensors"
 TEXT_BATCH = 64
 PIXEL_BATCH = 16
+CLIP_TIMEOUT_SECONDS = 300.0
 
 
 class CacheConfig(BaseModel):
@@ -112,16 +114,20 @@ def build_cache(
     starts = range(0, len(clips), config.clips_per_shard)
     missing = [start for start in starts if _read_facts(_shard(folder, start // config.clips_per_shard)) is None]
     numbers = [n for start in missing for n in range(start, min(start + config.clips_per_shard, len(clips)))]
-    results = iter_clip_results(clips, windows, numbers, config.workers)
     done = len(clips) - len(numbers)
-    for start in missing:
-        gathered = []
-        for _ in range(min(config.clips_per_shard, len(clips) - start)):
-            gathered.append(next(results))
-            done += 1
-            if show:
-                show(done, len(clips))
-        _write_shard(_shard(folder, start // config.clips_per_shard), gathered, encoders, held_out_from)
+    if show:
+        show(done, len(clips))
+    gathered: dict[int, list[ClipResult]] = {}
+    for result in iter_clip_results(clips, windows, numbers, config.workers):
+        done += 1
+        if show:
+            show(done, len(clips))
+        shard = result.number // config.clips_per_shard
+        own = gathered.setdefault(shard, [])
+        own.append(result)
+        if len(own) == min(config.clips_per_shard, len(clips) - shard * config.clips_per_shard):
+            own.sort(key=lambda one: one.number)
+            _write_shard(_shard(folder, shard), gathered.pop(shard), encoders, held_out_from)
     captions = _count(folder, report)
     if not report.windows:
         raise ConfigError(f"none of {len(clips)} clips gave a window: {_why_none(report)}")
@@ -134,18 +140,17 @@ def build_cache(
 def iter_clip_results(
     clips: ClipList, windows: WindowConfig, numbers: Sequence[int], workers: int
 ) -> Iterator[ClipResult]:
-    """Results of the clips in the order asked, read in this process or by `workers` processes."""
-    if workers == 1 or len(numbers) < 2:
-        yield from (read_clip(clips, windows, number) for number in numbers)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    """Results of the clips as they come, read here or by `workers` processes; a decoder that hangs is killed."""
+    read = _ReadClip(clips, windows)
+    timeout = CLIP_TIMEOUT_SECONDS if workers > 1 else None
+    for number, result in map_rows(read, numbers, workers=workers, timeout_seconds=timeout):
+        if isinstance(result, Exception):
+            yield ClipResult(number, failure=str(result), clip_id=str(number))
+        else:
+            yield result
 
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_ReadClip(clips, windows), numbers, chunksize=4)
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _ReadClip:
     clips: ClipList
     windows: WindowConfig

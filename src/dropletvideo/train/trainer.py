@@ -23,6 +23,7 @@ from dropletvideo.train.checkpoint import latest_checkpoint, load_checkpoint, sa
 from dropletvideo.train.ema import MovingAverage
 from dropletvideo.train.logs import JsonlLog, LossMeter
 from dropletvideo.train.optim import OptimConfig, build_optimizer, learning_rate_at, set_learning_rate
+from dropletvideo.train.precision import MatmulPrecision, matmul_precision
 from dropletvideo.train.step import Batch, Denoise, ObjectiveConfig, batch_loss, draw_step, step_generator
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class LoopConfig(BaseModel):
     )
     checkpoint_minutes: float = Field(default=5.0, gt=0)
     keep_checkpoints: int = Field(default=2, ge=1)
+    matmul: MatmulPrecision = Field(default="auto", description="precision of matrix products; see train.precision")
     compile: bool = Field(
         default=False, description="torch.compile of the repeated blocks; needs a C++ compiler on a CPU"
     )
@@ -169,7 +171,7 @@ class Trainer:
     def run(self) -> Outcome:
         """Train to the end, or until SIGINT or SIGTERM asks to stop; either way the last step is saved."""
         saved_at = time.monotonic()
-        with stop_requests() as stop:
+        with stop_requests() as stop, matmul_precision(self.loop.matmul, self.device):
             while not self._is_done():
                 self._timed_step()
                 if self.hooks.show:

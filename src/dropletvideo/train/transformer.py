@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,7 +32,7 @@ from dropletvideo.model.folder import INDEX_FILE, PARTS, ModelFolder, load_model
 from dropletvideo.model.presets import preset
 from dropletvideo.model.transformer import DropletVideoTransformer3DModel
 from dropletvideo.train.optim import OptimConfig
-from dropletvideo.train.sources import DataConfig, clip_list
+from dropletvideo.train.sources import DataConfig, caption_sources, clip_list
 from dropletvideo.train.step import Batch, ObjectiveConfig
 from dropletvideo.train.trainer import Hooks, LoopConfig, Outcome, Progress, Trainer
 
@@ -51,6 +51,8 @@ class PreviewConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     windows: int = Field(default=4, ge=0, description="held-out first frames that previews start from")
+    motions: tuple[float, ...] = (4.0, 16.0)
+    steps: int = Field(default=12, ge=1, description="sampling steps")
 
 
 class Config(BaseModel):
@@ -136,7 +138,8 @@ def run(
         (out / "log.jsonl").unlink(missing_ok=True)
     frozen = load_model_folder(config.encoders, parts=FROZEN_PARTS)
     encoders = folder_encoders(frozen)
-    report = _cached(config, out, encoders, clips)
+    found = clips if clips is not None else clip_list(config.data, config.windows)
+    report = _cached(config, out, encoders, found)
     bank = WindowBank.load(config.cache.folder or out / "cache", seed=config.seed)
     folder = _new_folder(config, frozen)
     trainer = _trainer(config, out, folder, bank)
@@ -148,17 +151,33 @@ def run(
     held_out_loss = trainer.held_out_loss()
     with trainer.averaged():
         publish(folder, out)
-    _write_run(config, out, report, outcome, encoders.digest, time.monotonic() - started)
+    facts = {
+        "status": outcome.status,
+        "steps": outcome.progress.step,
+        "training_seconds": round(outcome.progress.seconds, 3),
+        "skipped_steps": outcome.progress.skipped_steps,
+        "held_out_loss": held_out_loss,
+        "caption_sources": caption_sources(found),
+        "cache": report.as_dict(),
+    }
+    runtime.write_run(
+        out,
+        recipe=config.model_dump(mode="json"),
+        seeds={"seed": config.seed, "windows": config.windows.seed},
+        weights={"encoders": encoders.digest},
+        device=str(trainer.device),
+        wall_seconds=time.monotonic() - started,
+        **facts,
+    )
     progress = outcome.progress
     return RunResult(out, outcome.status, progress.step, progress.seconds, progress.loss, held_out_loss, report)
 
 
-def _cached(config: Config, out: Path, encoders: Encoders, clips: ClipList | None) -> CacheReport:
-    found = clips if clips is not None else clip_list(config.data, config.windows)
-    with runtime.progress("encoding clips", total=len(found)) as bar:
+def _cached(config: Config, out: Path, encoders: Encoders, clips: ClipList) -> CacheReport:
+    with runtime.progress("encoding clips", total=len(clips)) as bar:
         report = build_cache(
             config.cache.folder or out / "cache",
-            found,
+            clips,
             config.windows,
             encoders,
             config.cache,
@@ -219,7 +238,7 @@ def _trainer(config: Config, out: Path, folder: ModelFolder, bank: WindowBank) -
 
 def identity_of(config: Config, fingerprint: str) -> str:
     """What a checkpoint shares with the recipe that goes on from it: all that bears on the weights but the length."""
-    loop = config.loop.model_dump(mode="json", include={"batch_size"})
+    loop = config.loop.model_dump(mode="json", include={"batch_size", "matmul"})
     content = [
         fingerprint,
         loop,
@@ -269,24 +288,3 @@ def publish(folder: ModelFolder, out: Path) -> None:
             shutil.rmtree(target)
         part.replace(target)
     scratch.rmdir()
-
-
-def _write_run(
-    config: Config, out: Path, report: CacheReport, outcome: Outcome, encoders_digest: str, seconds: float
-) -> None:
-    facts: dict[str, Any] = {
-        "status": outcome.status,
-        "steps": outcome.progress.step,
-        "training_seconds": round(outcome.progress.seconds, 3),
-        "skipped_steps": outcome.progress.skipped_steps,
-        "cache": report.as_dict(),
-    }
-    runtime.write_run(
-        out,
-        recipe=config.model_dump(mode="json"),
-        seeds={"seed": config.seed, "windows": config.windows.seed},
-        weights={"encoders": encoders_digest},
-        device=runtime.pick_device(config.device),
-        wall_seconds=seconds,
-        **facts,
-    )
