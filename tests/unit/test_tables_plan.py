@@ -9,7 +9,7 @@ import pytest
 
 from dropletvideo import media
 from dropletvideo.errors import MediaError
-from dropletvideo.perception.judge import Frames
+from dropletvideo.perception.judge import Features, Frames
 from dropletvideo.records import Boundary
 from dropletvideo.tables import plan
 from dropletvideo.tables.clock import FrameClock
@@ -157,6 +157,78 @@ def test_added_later_gives_the_same_as_in_the_streaming_pass(footage):
     spans = [(clip["start_frame"], clip["end_frame"]) for clip in watched.clips]
     later = measure_video(footage, [judge], spans=spans, rows=[{}] * len(spans))
     assert [row["sparse"] for row in later] == [outcome["sparse"]["sparse"] for outcome in watched.outcomes]
+
+
+class Mean:
+    """A backbone: mean level of each frame and of the one before it in the clip; counts its calls."""
+
+    calls = 0
+
+    def start(self):
+        return [None]
+
+    def __call__(self, state, chunk):
+        Mean.calls += len(chunk.indices)
+        levels = chunk.frames.mean(axis=(1, 2, 3))
+        before = [levels[0] if state[0] is None else state[0], *levels[:-1]]
+        state[0] = levels[-1]
+        return list(zip(before, levels, strict=True))
+
+
+class Jump(Seen):
+    """Largest step of the mean level between frames of the clip, by the backbone."""
+
+    def update(self, state, chunk):
+        state += [abs(b - a) for a, b in chunk.features["mean"]]
+        assert len(chunk.frames) == len(chunk.features["mean"])
+
+    def finish(self, state):
+        return {self.name: max(state)}
+
+
+def test_a_backbone_runs_once_per_frame_for_all_and_begins_anew_with_each_clip(footage, decodes, monkeypatch):
+    monkeypatch.setattr(plan, "_backbone", {"mean": Mean()}.__getitem__)
+    Mean.calls = 0
+    needs = Features(backbone="mean", rate=None, short_side=16)
+    rows = measure_video(footage, [Jump("a", needs), Jump("b", needs), Seen()], spans=[(0, 40), (40, 43), (0, 60)])
+    assert Mean.calls == 40 + 3 + 60
+    assert [row["a"] == row["b"] for row in rows] == [True] * 3
+    assert [row["a"] > 50 for row in rows] == [False, False, True]
+    assert decodes == [2]
+
+
+def test_a_failing_backbone_fails_those_who_asked_for_it(footage, monkeypatch):
+    class Broken(Mean):
+        def __call__(self, state, chunk):
+            raise ZeroDivisionError("no features")
+
+    monkeypatch.setattr(plan, "_backbone", {"mean": Broken()}.__getitem__)
+    needs = Features(backbone="mean", rate=None, short_side=16)
+    watched = watch_video(footage, [Jump("a", needs), Seen()], spans=[(0, 40)], tolerate=(Exception,))
+    assert isinstance(watched.outcomes[0]["a"], ZeroDivisionError)
+    assert len(watched.outcomes[0]["seen"]["seen"]) == 40
+
+
+def test_decoding_ends_with_the_last_span(footage, monkeypatch):
+    wants = []
+    original = media.stream_many
+    monkeypatch.setattr(media, "stream_many", lambda path, w, **o: (wants.extend(w), original(path, w, **o))[1])
+    (row,) = measure_video(footage, [Seen()], spans=[(5, 20)])
+    assert wants[0].end_frame == 20
+    assert (row["end_frame"], row["seen"]) == (20, list(range(5, 20)))
+
+
+def test_spans_beyond_the_end_are_cut_to_it(footage):
+    rows = measure_video(footage, [Seen()], spans=[(120, 400), (300, 400)])
+    assert [(row["end_frame"], row["num_frames"], row["seen"]) for row in rows] == [
+        (125, 5, list(range(120, 125))),
+        (125, 0, []),
+    ]
+
+
+def test_sampled_judges_alone_still_tell_the_whole_length(footage):
+    (row,) = measure_video(footage, [Seen("sparse", Frames(rate=2.0, short_side=16))])
+    assert (row["end_frame"], row["duration_seconds"]) == (125, pytest.approx(5.0))
 
 
 def test_waiting_frames_are_bounded_by_the_look_ahead(tmp_path):

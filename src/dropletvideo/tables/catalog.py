@@ -42,12 +42,14 @@ class Current:
         detector: folder under `columns/` with the boundaries.
         makers: folder under `columns/` of the stage that made the current clips.
         groups: current column groups of these clips, in the order of the recipe.
+        before: fingerprints of columns on the clips that these were made of, for their errors.
     """
 
     clips: str | None
     detector: str | None
     maker: str | None
     groups: tuple[Group, ...]
+    before: tuple[str, ...] = ()
 
 
 def read_current(root: str | Path) -> Current:
@@ -77,7 +79,9 @@ def read_current(root: str | Path) -> Current:
         )
         for name, entry in content["stages"].items()
     )
-    return Current(content["clips"], content["detector"], content["maker"], groups)
+    return Current(
+        content["clips"], content["detector"], content["maker"], groups, tuple(content.get("before_stitching", ()))
+    )
 
 
 class Catalog:
@@ -105,7 +109,7 @@ class Catalog:
         others = [path.name for path in root.iterdir() if not path.name.startswith(".")] if root.is_dir() else []
         if others:
             raise CatalogError(f"{root} is not empty and no dataset ({others[0]} …): give a new or empty folder")
-        write_json(root / "dataset.json", _dataset(None, None, None, ()))
+        write_json(root / "dataset.json", _dataset(Current(None, None, None, ())))
         return cls(root)
 
     def make_current(self, levels: Sequence[Level]) -> None:
@@ -115,13 +119,14 @@ class Catalog:
         ours = {column for group in last.groups.values() for column in group.columns}
         groups = {name: group for name, group in groups.items() if not ours.intersection(group.columns)}
         groups.update(last.groups)
-        wanted = _dataset(
+        wanted = Current(
             last.fingerprint,
             f"{levels[0].maker.name}@{levels[0].fingerprint}",
             f"{last.maker.name}@{last.fingerprint}",
             tuple(groups.values()),
+            tuple(group.fingerprint for level in levels[:-1] for group in level.groups.values()),
         )
-        write_json(self.root / "dataset.json", wanted)
+        write_json(self.root / "dataset.json", _dataset(wanted))
 
     def clips(self, level: Level) -> ClipTable:
         """The clip table of a level."""
@@ -151,18 +156,19 @@ class Catalog:
         self.errors.put(row)
 
 
-def _dataset(clips: str | None, detector: str | None, maker: str | None, groups: Sequence[Group]) -> dict[str, Any]:
+def _dataset(current: Current) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "clips": clips,
-        "detector": detector,
-        "maker": maker,
+        "clips": current.clips,
+        "detector": current.detector,
+        "maker": current.maker,
+        "before_stitching": list(current.before),
         "stages": {
             group.stage: {
                 "fingerprint": group.fingerprint,
                 "columns": {name: type_name(kind) for name, kind in group.columns.items()},
             }
-            for group in groups
+            for group in current.groups
         },
     }

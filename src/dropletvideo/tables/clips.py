@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from dropletvideo.errors import CatalogError
 from dropletvideo.tables.parts import (
     PART_ROWS,
     Columns,
@@ -119,8 +119,8 @@ class ClipPart:
     def append(self, clips: Sequence[Mapping[str, Any]]) -> int:
         """Add the clips of a video; returns the place of the first."""
         first = len(self.clips)
-        for clip in clips:
-            self.clips.append({name: encode(clip.get(name), kind) for name, kind in CLIP_COLUMNS.items()})
+        rows = [{name: encode(clip.get(name), kind) for name, kind in CLIP_COLUMNS.items()} for clip in clips]
+        self.clips.extend(rows)  # at once: an interrupt must not leave half a video
         self._clips_changed = self._clips_changed or bool(clips)
         return first
 
@@ -183,8 +183,7 @@ class ClipTable:
         """Forget maker rows of videos whose clips were not all written when a run was killed; note the others."""
         counts: Counter[str] = Counter()
         for number in self.numbers:
-            ids = pq.read_table(part_path(self.clips_folder, number), columns=["video_id"], partitioning=None)
-            counts.update(ids["video_id"].to_pylist())
+            counts.update(row["video_id"] for row in read_rows(part_path(self.clips_folder, number), ["video_id"]))
         self.made: dict[str, int] = {}
         for number in part_numbers(self.maker_folder):
             path = part_path(self.maker_folder, number)
@@ -193,8 +192,12 @@ class ClipTable:
             if len(whole) < len(rows):
                 write_rows(path, whole, MAKER_COLUMNS)
             self.made.update({row["video_id"]: row["num_clips"] for row in whole})
-        stray = {video_id for video_id in counts if video_id not in self.made}
-        assert not stray, f"clips without a maker row: {sorted(stray)[:3]}"
+        stray = [video_id for video_id in counts if video_id not in self.made]
+        if stray:
+            raise CatalogError(
+                f"{self.clips_folder} holds clips of {len(stray)} videos (first: {stray[0]}) that {self.maker_folder} "
+                "does not know or counts otherwise: restore that folder, or remove both and run again to make them anew"
+            )
 
     def part(self, number: int) -> ClipPart:
         """A part; the same object as long as it has unsaved changes or is the last."""
@@ -215,15 +218,15 @@ class ClipTable:
         part = self.part(number)
         if len(part.clips) >= PART_ROWS:
             number, part = number + 1, self.part(number + 1)
+        if len(self._maker_rows) >= PART_ROWS:
+            self._save_maker()
+            self._maker_rows, self._maker_number = [], self._maker_number + 1
+        self._maker_changed = True
+        self._maker_rows.append({**made, "num_clips": len(clips)})  # before the clips: see the module text
         if clips and number not in self.numbers:
             self.numbers.append(number)
         first = part.append(clips)
         self.made[made["video_id"]] = len(clips)
-        if len(self._maker_rows) >= PART_ROWS:
-            self._save_maker()
-            self._maker_rows, self._maker_number = [], self._maker_number + 1
-        self._maker_rows.append({**made, "num_clips": len(clips)})
-        self._maker_changed = True
         return part, first
 
     def _save_maker(self) -> None:

@@ -31,10 +31,13 @@ class Ingest:
             for file in video["files"] or ()
         }
         self._noted: set[tuple[str, str | None, str]] = set()
+        self._given: set[str] = set()
 
     def look(self, sources: Sequence[str | Path], pool: engine.Workers) -> None:
         """Probe the sources that are new or changed; the others are known by size and time of change."""
         paths = list(dict.fromkeys(str(Path(source).absolute()) for source in sources))
+        self._given = set(paths)
+        self._let_go()
         fresh = [path for path in paths if self._is_fresh(path)]
         with runtime.progress("looking at sources", len(fresh) or None) as bar:
             for path, found in pool.map(look_at, fresh, tolerate=(Exception,)):
@@ -46,9 +49,20 @@ class Ingest:
                 bar.advance()
         self.catalog.save()
 
+    def _let_go(self) -> None:
+        """Errors of files that are neither given any more nor there."""
+        listed = [row for row in self.catalog.errors.rows if row["clip_id"] is None]
+        gone = [row for row in listed if row["video_path"] not in self._given and not Path(row["video_path"]).exists()]
+        self.catalog.errors.drop([(row["video_path"], None, row["stage"]) for row in gone])
+
+    def is_wanted(self, video: Mapping[str, Any]) -> bool:
+        """Whether a video that has no clips should get some: one of its files is given or there."""
+        return any(path in self._given or Path(path).exists() for path in video["paths"])
+
     def _is_fresh(self, path: str) -> bool:
         size, mtime = _size_and_time(path)
         if path in self._known and self._known[path][:2] == (size, mtime):
+            self.forget(path, None, PROBE)  # it was away and is there again
             return False
         return self.may_try(path, None, PROBE, "")
 

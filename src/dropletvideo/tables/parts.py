@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from dropletvideo.errors import CatalogError
 
 PART_ROWS = 20_000
 _SCALARS: dict[Any, Any] = {
@@ -109,18 +112,33 @@ def part_numbers(folder: Path) -> list[int]:
 
 def count_rows(path: Path) -> int:
     """Rows of a part, from its footer."""
-    return int(pq.read_metadata(path).num_rows)
+    with _sound(path):
+        return int(pq.read_metadata(path).num_rows)
 
 
 def read_rows(path: Path, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Rows of a part as stored (see `decode`)."""
-    rows: list[dict[str, Any]] = pq.read_table(path, columns=columns, partitioning=None).to_pylist()
+    with _sound(path):
+        rows: list[dict[str, Any]] = pq.read_table(path, columns=columns, partitioning=None).to_pylist()
     return rows
 
 
 def read_facts(path: Path) -> dict[str, str]:
     """Facts kept in a part's footer by `write_rows`."""
-    return {key.decode(): value.decode() for key, value in (pq.read_schema(path).metadata or {}).items()}
+    with _sound(path):
+        return {key.decode(): value.decode() for key, value in (pq.read_schema(path).metadata or {}).items()}
+
+
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """Name a part that Parquet cannot read."""
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        raise CatalogError(
+            f"{path} is damaged ({error}): "
+            "restore it (a part under columns/ may be removed: the next run computes it anew)"
+        ) from error
 
 
 def write_rows(
@@ -182,7 +200,10 @@ class RowTable:
         self.rows: list[dict[str, Any]] = []
         self.places: dict[Any, int] = {}
         self._changed: set[int] = set()
-        for number in part_numbers(folder):
+        numbers = part_numbers(folder)
+        if numbers != list(range(len(numbers))):
+            raise CatalogError(f"{folder} lacks a part (it has {numbers}): restore it, or curate into a new folder")
+        for number in numbers:
             for row in read_rows(part_path(folder, number)):
                 self.places[key(row)] = len(self.rows)
                 self.rows.append(row)

@@ -30,7 +30,7 @@ If more than `max_waiting_bytes` of frames wait for a boundary, the plan gives u
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -144,8 +144,7 @@ def watch_video(  # noqa: PLR0913 - the one door of the plan; all but two are op
     assert rows is None or len(rows) == (1 if spans is None else len(spans)), "one row per span"
     settings: dict[str, Any] = {"threads": threads, "tolerate": tolerate}
     if spans is not None:
-        one_pass = _Pass(path, judges, rows or [], None, **settings)
-        one_pass.clips.fix(spans)
+        one_pass = _Pass(path, judges, rows or [], None, spans=spans, **settings)
         one_pass.run()
         return one_pass.result(decodes=1)
     assert detector is not None
@@ -159,8 +158,7 @@ def watch_video(  # noqa: PLR0913 - the one door of the plan; all but two are op
     found = [(span.start, span.end) for span in first.clips.spans]
     if not clip_judges or not found:
         return first.result(decodes=1)
-    again = _Pass(path, clip_judges, rows or [], None, **settings)
-    again.clips.fix(found)
+    again = _Pass(path, clip_judges, rows or [], None, spans=found, **settings)
     again.run()
     return again.result(decodes=2, after=first)
 
@@ -175,6 +173,7 @@ class _Pass:
         rows: Sequence[Mapping[str, Any]],
         detector: Judge | None,
         *,
+        spans: Sequence[tuple[int, int | None]] | None = None,
         threads: int = 1,
         tolerate: tuple[type[Exception], ...] = (),
     ) -> None:
@@ -188,7 +187,12 @@ class _Pass:
         self.wants, wanting = _group(everyone, self.backbones)
         self._video_wanting = [(judge, want) for judge, want in wanting if _sees_video(judge)]
         self._clip_wanting = [(judge, want) for judge, want in wanting if not _sees_video(judge)]
+        if spans is not None and not self._video_wanting and None not in (ends := [end for _, end in spans]):
+            last = max((end for end in ends if end is not None), default=1)
+            self.wants = [replace(want, end_frame=max(1, last)) for want in self.wants]  # nothing is wanted behind it
         self.clips = Spans(len(self.wants), self._open_clip)
+        if spans is not None:
+            self.clips.fix(spans)
         self.video = Spans(len(self.wants), lambda _: self._open_run(self._base_row(0), self._video_wanting))
         self.video.fix([(0, None)])
         self.boundaries: list[Boundary] = []
@@ -237,8 +241,9 @@ class _Pass:
                 self.clips.take(want, run)
                 if self.clips.waiting_bytes > max_waiting_bytes:
                     self.followed = feeding_clips = False
-        if all(want.rate is not None for want in self.wants) and self.info.num_frames:
-            self.num_frames = max(self.num_frames, self.info.num_frames)
+        if all(want.rate is not None for want in self.wants):  # the last frame was perhaps not sampled
+            claimed = self.info.num_frames or round(self.info.duration_seconds * self.info.source_fps)
+            self.num_frames = max(self.num_frames, claimed)
         self._end(rule)
 
     def _end(self, rule: ClipRule | None) -> None:

@@ -208,7 +208,7 @@ class _Run:
 
     def _uncut(self, table: ClipTable) -> Iterator[dict[str, Any]]:
         for video in self.catalog.videos.rows:
-            if video["video_id"] not in table.made and video["video_path"]:
+            if video["video_id"] not in table.made and self.ingest.is_wanted(video):
                 yield video
 
     def _tasks_of(self, level: Level, table: ClipTable, wave: Wave, cuts: bool) -> Iterator[Task]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from dropletvideo.engine import heartbeat
 from dropletvideo.media import FrameRun
 from dropletvideo.perception.judge import Chunk, Features, Judge
 from dropletvideo.records import Boundary
@@ -96,7 +97,9 @@ class SpanRun:
         """Run `action`; a tolerated exception becomes the outcome of `judges`."""
         try:
             with self._costs.of(cost):
-                return action()
+                answer = action()
+            heartbeat()
+            return answer
         except self._tolerate as error:
             self.outcome.update({judge.name: error for judge in judges})
             return None

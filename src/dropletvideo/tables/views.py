@@ -42,7 +42,10 @@ def open_views(root: str | Path, *, as_written: bool = False) -> Iterator[Any]:
     try:
         connection.execute("SET enable_progress_bar = false")
         for name, text in _texts(folder, current, as_written=as_written).items():
-            connection.execute(f"CREATE VIEW {name} AS {text}")
+            try:
+                connection.execute(f"CREATE VIEW {name} AS {text}")
+            except duckdb.Error as error:
+                raise CatalogError(f"{root} is damaged, its view {name} cannot be opened: {error}") from error
         yield connection
     finally:
         connection.close()
@@ -217,6 +220,7 @@ def _errors_sql(folder: Path, current: Current) -> str:
         return _empty(kinds)
     known = [group.fingerprint for group in current.groups]
     known += [each.partition("@")[2] for each in (current.detector, current.maker) if each]
+    known += current.before
     listed = ", ".join(map(quote_text, ["", *known]))
     return f"SELECT {_names(kinds)} FROM {_files(paths)} WHERE coalesce(fingerprint, '') IN ({listed})"
 
