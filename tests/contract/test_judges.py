@@ -44,6 +44,11 @@ every_judge = pytest.mark.parametrize("made", CLASSES, ids=lambda made: made.__n
 
 def frames_for(needs: Frames, kind: str, count: int = 13) -> np.ndarray:
     """`count` frames as the decode plan would hand them out: a moving texture, or a degenerate clip."""
+    return _thirteen(needs, kind)[:count]
+
+
+def _thirteen(needs: Frames, kind: str) -> np.ndarray:
+    count = 13
     side = needs.short_side or 64
     width = side * 4 // 3
     if kind == "moving":
@@ -123,7 +128,7 @@ def test_declared_parts(made):
 
 @every_judge
 def test_docstring_names_unit_range_direction_and_source(made):
-    text = (importlib.import_module(made.__module__).__doc__ or "").lower()
+    text = f"{importlib.import_module(made.__module__).__doc__} {made.__doc__}".lower()
     for word in ("unit", "range", "direction", "source"):
         if word == "unit" and any(unit in text for unit in ("px", "db", "per second", "seconds", "levels", "unit")):
             continue

@@ -12,7 +12,7 @@ from dropletvideo.errors import MediaError
 from dropletvideo.perception.camera import CameraJudge
 from dropletvideo.perception.colours import ColoursJudge
 from dropletvideo.perception.consistent_flow import ConsistentFlow
-from dropletvideo.perception.cuts import CutJudge
+from dropletvideo.perception.cuts import ShotBoundaries
 from dropletvideo.perception.flicker import TemporalFlickering
 from dropletvideo.perception.judge import Judge
 from dropletvideo.perception.look import LookJudge
@@ -24,7 +24,7 @@ from dropletvideo.tables.plan import measure_video
 def weight_free_judges() -> list[Judge]:
     """Every judge that needs no weights and no row beside the video."""
     return [
-        CutJudge(),
+        ShotBoundaries(),
         MotionJudge(),
         ConsistentFlow(),
         CameraJudge(),
