@@ -67,12 +67,27 @@ class Chunk:
 
 @runtime_checkable
 class Judge(Protocol):
-    """See the module text. `columns` maps each returned name to its Python type (float, int, str, bool, list)."""
+    """See the module text. Types of columns are float, int, str, bool, list or dict."""
 
-    name: str
-    version: int
-    needs: Frames | Features
-    columns: Mapping[str, type]
+    @property
+    def name(self) -> str:
+        """Unique among judges; a plain class attribute does."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Raised by hand whenever the same frames would give other values."""
+        ...
+
+    @property
+    def needs(self) -> Frames | Features:
+        """What the decode plan has to hand over."""
+        ...
+
+    @property
+    def columns(self) -> Mapping[str, type]:
+        """Names and types of what `finish` returns."""
+        ...
 
     def start(self, row: Mapping[str, Any]) -> Any:
         """State for one clip; `row` is its catalog or manifest row."""
