@@ -205,6 +205,21 @@ class ClipTable:
             self._parts[number] = ClipPart(self, number)
         return self._parts[number]
 
+    def is_complete(self, number: int, groups: Sequence[Group]) -> bool:
+        """Whether every clip of a part has every group; reads states and footers, not the rows."""
+        if number in self._parts and self._parts[number].has_changes:
+            return False
+        clips = count_rows(part_path(self.clips_folder, number))
+        for group in groups:
+            path = part_path(self.columns_folder / group.folder, number)
+            if (
+                not path.exists()
+                or count_rows(path) != clips
+                or any(row[STATE] != DONE for row in read_rows(path, [STATE]))
+            ):
+                return False
+        return True
+
     def release(self, number: int) -> None:
         """Let go of a part's rows, unless they still change."""
         is_last = not self.numbers or number == self.numbers[-1]

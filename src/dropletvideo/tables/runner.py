@@ -223,8 +223,10 @@ class _Run:
 
     def _missing_in(self, level: Level, table: ClipTable, wave: Wave, number: int) -> Iterator[Task]:
         """Tasks for the rows of one part that lack a stage of the wave."""
-        part = table.part(number)
         groups = [level.groups[stage.name] for stage in wave.stages]
+        if table.is_complete(number, groups):
+            return
+        part = table.part(number)
         passes = passing(self.catalog.root, level, part, wave.gate) if wave.gate else None
         by_video: dict[int, list[int]] = {}
         lacking: set[str] = set()

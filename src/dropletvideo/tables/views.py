@@ -202,13 +202,25 @@ def _side_by_side(folder: Path, current: Current, numbers: Sequence[int], there:
 
 
 def _boundaries_sql(folder: Path, current: Current) -> str:
+    """Boundaries that the detector found, and those of kind `length`: where the clip rule split a shot."""
     paths = _all_parts(folder / "columns" / current.detector) if current.detector else []
     if not paths:
         kinds = {"video_path": str, "frame": int, "end_frame": int, "kind": str, "score": float}
         return _empty(kinds)
+    found = f"SELECT video_number, UNNEST(boundaries) AS b FROM {_files(paths)}"
+    every = (
+        "SELECT video_number, b.frame AS frame, b.end_frame AS end_frame, b.kind AS kind, b.score AS score FROM found"
+    )
+    clips = _all_parts(folder / "clips" / str(current.clips))
+    if clips:
+        every += (
+            " UNION ALL SELECT c.video_number, c.start_frame, c.start_frame, 'length', 1.0 FROM (SELECT video_number, "
+            "start_frame, lag(end_frame) OVER (PARTITION BY video_number ORDER BY start_frame) AS before "
+            f"FROM {_files(clips)}) c ANTI JOIN found f ON f.video_number = c.video_number "
+            "AND f.b.frame = c.start_frame WHERE c.before = c.start_frame"
+        )
     return (
-        "SELECT v.video_path, found.frame, found.end_frame, found.kind, found.score FROM "
-        f"(SELECT video_number, UNNEST(boundaries) AS found FROM {_files(paths)}) b "
+        f"WITH found AS ({found}) SELECT v.video_path, e.frame, e.end_frame, e.kind, e.score FROM ({every}) e "
         f"JOIN ({videos_sql(folder)}) v USING (video_number)"
     )
 
