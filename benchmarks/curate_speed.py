@@ -81,7 +81,7 @@ def _child(name: str, paths: list[str], warm: str, out: str, pipe: Any) -> None:
 
 
 def peak_rss_mib() -> float:
-    """Most memory that this process held. `ru_maxrss` would begin with the parent's, so the kernel's own mark counts."""
+    """Most memory that this process held, by the kernel's mark (`ru_maxrss` would begin with the parent's)."""
     status = Path("/proc/self/status")
     if status.exists():
         mark = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
