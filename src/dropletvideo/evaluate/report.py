@@ -87,7 +87,12 @@ def add_motion(page: Page, summary: Mapping[str, Any]) -> None:
         is_joined=True,
     )
     rows = [_response_row(label, response) for label, response in found.items()]
-    page.table(rows, [Column(key=key, title=key, digits=3 if key.startswith("M=") else 2) for key in rows[0]])
+    page.table(
+        rows,
+        [Column(key=key, title=key, digits=3 if key.startswith("M=") else 2) for key in rows[0]],
+        caption="Ratio: mean motion at the lowest M over that at the highest. Per image: rank correlation with M "
+        "(-1 is perfect), and whether motion falls at every step.",
+    )
 
 
 def add_camera(page: Page, summary: Mapping[str, Any]) -> None:
@@ -189,11 +194,10 @@ def _points(response: Mapping[str, Any]) -> list[Point]:
 
 def _response_row(label: str, response: Mapping[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {"system": label}
-    row |= {f"M={level['motion']:g}": _cell(level) for level in response["levels"]}
-    row[f"ratio M={response['low_motion']:g} / M={response['high_motion']:g}"] = _cell(response["ratio"])
-    row["rank correlation with M"] = _cell(response["spearman"])
-    row["images that fall at every step"] = _cell(response["falling_share"])
-    return row
+    row[f"ratio {response['low_motion']:g} / {response['high_motion']:g}"] = _cell(response["ratio"])
+    row["rank correlation"] = _cell(response["spearman"])
+    row["falls at every step"] = _cell(response["falling_share"])
+    return row | {f"M={level['motion']:g}": _cell(level) for level in response["levels"]}
 
 
 def _camera_row(label: str, table: Mapping[str, Any]) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def _plan(
         try:
             key = measure_key(row, metrics)
         except OSError as error:
-            plan.unreadable[number] = _reason(error)
+            plan.unreadable[number] = f"{error.filename or row.video}: {error.strerror or error}"
             plan.keys.append(None)
             continue
         plan.keys.append(key)

@@ -14,7 +14,7 @@ from dropletvideo.evaluate.metric import Column, Metric
 from dropletvideo.perception.fidelity import FirstFrameFidelity
 
 _COLUMNS = (
-    Column(name="first_frame_psnr", label="first frame PSNR", unit="dB", better="higher", decimals=2),
+    Column(name="first_frame_psnr", label="first frame PSNR", unit="dB", better="higher", decimals=1),
     Column(name="first_frame_ssim", label="first frame SSIM", unit="", better="higher"),
 )
 

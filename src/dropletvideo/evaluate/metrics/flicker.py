@@ -14,8 +14,14 @@ from dropletvideo.perception.consistent_flow import ConsistentFlow
 from dropletvideo.perception.flicker import TemporalFlickering
 
 _COLUMNS = (
-    Column(name="temporal_flickering", label="temporal flickering (VBench)", unit="", better="higher", decimals=4),
-    Column(name="compensated_flicker", label="flicker after motion compensation", unit="grey levels", better="lower"),
+    Column(name="temporal_flickering", label="temporal flickering (VBench)", unit="", better="higher"),
+    Column(
+        name="compensated_flicker",
+        label="flicker after motion compensation",
+        unit="grey levels",
+        better="lower",
+        decimals=2,
+    ),
     Column(name="compensated_share", label="pixels compensated", unit="share", better="neither", decimals=2),
 )
 

@@ -17,7 +17,7 @@ from dropletvideo.perception.consistent_flow import ConsistentFlow
 from dropletvideo.perception.motion import MotionJudge
 
 _COLUMNS = (
-    Column(name="motion_score", label="motion", unit="diagonals/s", better="neither", decimals=4),
+    Column(name="motion_score", label="motion", unit="diagonals/s", better="neither"),
     Column(
         name="motion_score_consistent",
         label="motion, consistent flow",
