@@ -1,4 +1,4 @@
-"""Protects the world's claim to be truth: cameras, depth, flow and occlusion agree with the pixels and with moves.py."""
+"""Protects the world as truth: cameras, depth, flow and occlusion agree with the pixels and with moves.py."""
 
 from dataclasses import replace
 

@@ -15,7 +15,7 @@ app = typer.Typer(
 Seed = Annotated[int, typer.Option(help="first seed; from 1000000 up for evaluation only")]
 Count = Annotated[int, typer.Option(help="how many files")]
 Out = Annotated[Path, typer.Option(help="folder for the mp4 and truth files")]
-Preset = Annotated[str, typer.Option(help="what is drawn: validation (wide) or training (narrow, 64x64)")]
+Preset = Annotated[str, typer.Option(help="what is drawn: validation (wide) or training (narrow, 128x128)")]
 Height = Annotated[int | None, typer.Option(help="height in pixels for all files; as drawn by the preset if left out")]
 Width = Annotated[int | None, typer.Option(help="width in pixels; needs --height")]
 Workers = Annotated[int, typer.Option(help="processes; the same bytes with any number")]

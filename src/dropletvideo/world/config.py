@@ -108,7 +108,7 @@ class WorldConfig(BaseModel):
             name="training",
             seconds=(5.0, 5.5),
             source_rates=(32.0,),
-            short_side=(64, 64),
+            short_side=(128, 128),  # files keep colour at half size, so 64 px are taken from a file of 128
             aspects=(1.0,),
             crf=(18, 18),
             focal=(0.95, 1.1),

@@ -52,18 +52,22 @@ def inset(frame: Frame, small: Frame) -> Frame:
 
 
 def title(frame: Frame, text: str, place: Literal["bottom", "top", "middle"] = "bottom") -> Frame:
-    """White letters with a dark rim, as wide as two thirds of the frame at most."""
+    """White letters with a dark rim, at most 0.8 of the frame wide."""
     height, width = frame.shape[:2]
-    out = np.ascontiguousarray(frame)
-    if out is frame:
-        out = frame.copy()
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    thickness = max(1, round(height / 180))
+    font, thickness = cv2.FONT_HERSHEY_SIMPLEX, max(1, round(height / 240))
     (long, tall), _ = cv2.getTextSize(text, font, 1.0, thickness)
     scale = min(0.09 * height / tall, 0.8 * width / long)
     (long, tall), _ = cv2.getTextSize(text, font, scale, thickness)
     y = {"bottom": round(0.92 * height), "top": round(0.06 * height) + tall, "middle": (height + tall) // 2}[place]
-    spot = ((width - long) // 2, y)
-    cv2.putText(out, text, spot, font, scale, (20, 20, 24), thickness * 3, cv2.LINE_AA)
-    cv2.putText(out, text, spot, font, scale, (248, 248, 244), thickness, cv2.LINE_AA)
-    return out
+    letters = np.zeros((height, width), np.uint8)
+    cv2.putText(letters, text, ((width - long) // 2, y), font, scale, 255, thickness, cv2.LINE_AA)
+    size = 2 * max(1, round(height / 200)) + 1
+    rim = cv2.dilate(letters, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    dark = fade_by(frame, rim, 20)
+    return fade_by(dark, letters, 250)
+
+
+def fade_by(frame: Frame, mask: NDArray[np.uint8], colour: int) -> Frame:
+    """A grey laid over a frame where a mask (H,W; 255 is opaque) says so."""
+    share = mask[..., None].astype(np.float32) / 255
+    return np.asarray(np.rint(frame * (1 - share) + colour * share), np.uint8)

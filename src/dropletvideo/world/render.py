@@ -1,14 +1,9 @@
-"""Frames of a shot: shading, anti-aliased edges, and on demand depth, exact flow and occlusion.
-
-Colour is filtered by mip level inside a surface; only pixels at an edge between surfaces (or at a shadow's edge) get
-nine more rays. So frames are clean at one ray per pixel, and motion does not shimmer.
-"""
+"""Frames of a shot, and on demand depth, exact flow, occlusion, boxes and visible shares."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,27 +11,12 @@ from numpy.typing import NDArray
 
 from dropletvideo.world.camera_path import Cameras
 from dropletvideo.world.plots import Pose
-from dropletvideo.world.shapes3d import Triple
+from dropletvideo.world.shading import Painted, Painter, pixel_grid
 from dropletvideo.world.shot import Shot
-from dropletvideo.world.textures import TILE
-from dropletvideo.world.tracer import (
-    FIRST_OBJECT,
-    GROUND,
-    SKY,
-    Hits,
-    Rays,
-    Stage,
-    cast,
-    detail,
-    in_shadow,
-    nearest,
-    points_of,
-    rectangles,
-)
+from dropletvideo.world.tracer import FIRST_OBJECT, SKY, cast, points_of
 from dropletvideo.world.visibility import Visibility, visibility_of
 
 Plane = NDArray[Any]
-_SUBSAMPLES = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1)], np.float32) / 3
 _OCCLUSION_TOLERANCE = 0.02
 
 
@@ -67,143 +47,6 @@ class RenderedShot:
     visibility: Plane | None = None
 
 
-@lru_cache(maxsize=8)
-def _pixel_grid(height: int, width: int) -> tuple[Plane, Plane]:
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    return x.ravel(), y.ravel()
-
-
-@dataclass
-class _Painter:
-    """One moment of a stage seen by one camera."""
-
-    stage: Stage
-    poses: list[Pose]
-    cameras: Cameras
-    frame: int
-    boxes: list[tuple[float, float, float, float] | None] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.boxes = rectangles(self.stage, self.poses, self.cameras, self.frame)
-
-    def trace(self, px: Plane, py: Plane) -> tuple[Rays, NDArray[np.int32], Plane]:
-        rays = cast(self.cameras, self.frame, px, py)
-        found, depth = nearest(self.stage, self.poses, rays, self.boxes)
-        return rays, found, depth
-
-    def colours(self, px: Plane, py: Plane, *, share: float = 1.0) -> tuple[Plane, Hits, NDArray[np.bool_]]:
-        """Colours N,3 in 0..1 of rays that stand for `share` of a pixel's width, the hits, and the shadow mask."""
-        rays, found, depth = self.trace(px, py)
-        hits = detail(self.stage, self.poses, rays, found, depth)
-        shade = np.zeros(depth.size, bool)
-        point = points_of(rays, depth)
-        light = np.array(self.stage.scene.light, np.float32)
-        facing = light @ hits.normal
-        lit = np.flatnonzero((found != SKY) & (facing > 0) & (depth < 60))
-        shade[lit] = in_shadow(self.stage, self.poses, (point[0][lit], point[1][lit], point[2][lit]), found[lit])
-        footprint = depth * np.float32(share / self.cameras.K[self.frame, 0, 0])
-        base = _albedo(self.stage, rays, hits, footprint)
-        colour = _illuminate(self.stage, self.poses, base, hits, point, np.where(shade, 0, np.maximum(facing, 0)))
-        colour = _air(self.stage, rays, hits, colour)
-        return _shoulder(colour), hits, shade
-
-
-def _albedo(stage: Stage, rays: Rays, hits: Hits, footprint: Plane) -> Plane:
-    dx, dy, dz = rays.direction
-    length = np.sqrt(dx * dx + dy * dy + dz * dz)
-    cosine = np.abs(hits.normal[0] * dx + hits.normal[1] * dy + hits.normal[2] * dz) / length
-    density = stage.tiles_per_metre[hits.surface] * hits.squeeze
-    texels = footprint * density * np.float32(TILE) * np.maximum(cosine, 0.04) ** np.float32(-0.7)
-    level = np.log2(np.maximum(texels, 1e-6)) - np.float32(0.55)
-    mixed = stage.atlas.sample(stage.texture[hits.surface], hits.u, hits.v, level)
-    first, second = stage.first[hits.surface], stage.second[hits.surface]
-    tone = (1 + stage.grain[hits.surface] * (mixed[:, 1] - 0.5) * 2) * hits.tint
-    return (first + (second - first) * mixed[:, :1]) * tone[:, None]
-
-
-def _illuminate(stage: Stage, poses: list[Pose], base: Plane, hits: Hits, point: Triple, sun: Plane) -> Plane:
-    """Lambert sun, sky light from above, a little bounce from below, and contact shade under objects."""
-    mood = stage.scene.mood
-    up = 0.5 + 0.5 * hits.normal[2]
-    open_sky = (0.72 + 0.36 * up) * _contact(stage, poses, hits, point)
-    bright = open_sky[:, None] * np.array(mood.ambient, np.float32) + sun[:, None] * np.array(mood.sun, np.float32)
-    return np.asarray(base * bright)
-
-
-def _contact(stage: Stage, poses: list[Pose], hits: Hits, point: Triple) -> Plane:
-    shade = np.ones(hits.depth.size, np.float32)
-    ground = np.flatnonzero((hits.surface == GROUND) & (hits.depth < 25))
-    x, y = point[0][ground], point[1][ground]
-    for thing, pose in zip(stage.scene.objects, poses, strict=True):
-        radius = np.float32(thing.radius if thing.shape != "sphere" else 0.75 * thing.radius)
-        dx, dy = x - np.float32(pose.x), y - np.float32(pose.y)
-        near = (dx * dx + dy * dy) / (radius * radius)
-        close = np.flatnonzero(near < 6)
-        dark = 0.5 * np.exp(-0.9 * near[close] ** 1.2) * np.float32(np.exp(-2.5 * pose.z / radius))
-        shade[ground[close]] *= 1 - dark
-    return shade
-
-
-def _air(stage: Stage, rays: Rays, hits: Hits, colour: Plane) -> Plane:
-    """Haze with distance, and the sky with its clouds."""
-    mood = stage.scene.mood
-    horizon = np.array(mood.horizon, np.float32)
-    haze = (1 - np.exp(-hits.depth * np.float32(1 / 120)))[:, None]
-    colour = colour + (horizon - colour) * haze
-    sky = np.flatnonzero(hits.surface == SKY)
-    if sky.size:
-        dx, dy, dz = (d[sky] for d in rays.direction)
-        rise = dz / np.sqrt(dx * dx + dy * dy + dz * dz)
-        share = np.clip(rise, 0, 1) ** np.float32(0.55)
-        blue = horizon + (np.array(mood.zenith, np.float32) - horizon) * share[:, None]
-        far = 1.0 / np.maximum(rise + 0.12, 0.05)
-        level = np.log2(far * far * np.float32(TILE * 0.12 * 1.3) / np.float32(200.0))
-        texture = np.full(sky.size, stage.cloud_texture, np.int32)
-        scale = far / np.sqrt(dx * dx + dy * dy + dz * dz) * np.float32(0.12)
-        cloud = stage.atlas.sample(texture, dx * scale, dy * scale, level)[:, 0]
-        cover = np.clip((cloud - 0.48) * 3.0, 0, 1) * np.clip(rise * 4, 0, 1) * np.float32(stage.scene.clouds)
-        colour[sky] = blue + (np.array(mood.cloud, np.float32) - blue) * cover[:, None]
-    return colour
-
-
-def _shoulder(colour: Plane, knee: float = 0.8) -> Plane:
-    """Bright tones pressed softly below 1, so that snow in the sun keeps its texture."""
-    flat = colour.ravel()
-    hot = np.flatnonzero(flat > knee)
-    room = np.float32(1 - knee)
-    flat[hot] = knee + room * (1 - np.exp((knee - flat[hot]) / room))
-    return flat.reshape(colour.shape)
-
-
-def _edges(hits: Hits, shade: NDArray[np.bool_], height: int, width: int) -> NDArray[np.intp]:
-    """Pixels that differ from a neighbour in surface, face or shadow."""
-    key = (hits.surface * 8 + hits.part) * 2 + shade
-    plane = key.reshape(height, width)
-    differs = np.zeros((height, width), bool)
-    across = plane[:, 1:] != plane[:, :-1]
-    down = plane[1:] != plane[:-1]
-    differs[:, 1:] |= across
-    differs[:, :-1] |= across
-    differs[1:] |= down
-    differs[:-1] |= down
-    return np.flatnonzero(differs)
-
-
-def _paint(painter: _Painter) -> tuple[NDArray[np.uint8], Hits]:
-    height, width = painter.cameras.height, painter.cameras.width
-    px, py = _pixel_grid(height, width)
-    colour, hits, shade = painter.colours(px, py)
-    edges = _edges(hits, shade, height, width)
-    if edges.size:
-        offsets = len(_SUBSAMPLES)
-        fine_x = (px[edges][:, None] + _SUBSAMPLES[:, 0]).ravel()
-        fine_y = (py[edges][:, None] + _SUBSAMPLES[:, 1]).ravel()
-        fine, _, _ = painter.colours(fine_x, fine_y, share=0.75)
-        colour[edges] = np.clip(fine, 0, 1).reshape(-1, offsets, 3).mean(axis=1)
-    frame = np.rint(np.clip(colour, 0, 1) * 255).astype(np.uint8)
-    return frame.reshape(height, width, 3), hits
-
-
 def render_shot(
     shot: Shot,
     height: int,
@@ -231,16 +74,17 @@ def render_shot(
     cameras = shot.cameras(height, width, indices) if times is None else shot.cameras_at(height, width, times)
     if times is not None:
         indices = np.rint(np.asarray(times) * shot.source_fps)
-    painters = [_Painter(stage, stage.poses(float(t)), cameras, k) for k, t in enumerate(cameras.times)]
+    painters = [Painter(stage, stage.poses(float(t)), cameras, k) for k, t in enumerate(cameras.times)]
     frames = np.empty((len(painters), height, width, 3), np.uint8)
     depths, surfaces, flows, hidden = [], [], [], []
     for k, painter in enumerate(painters):
-        frames[k], hits = _paint(painter)
+        picture = painter.paint()
+        frames[k] = picture.frame
         if depth:
-            depths.append(hits.depth.reshape(height, width))
-            surfaces.append(hits.surface.reshape(height, width))
+            depths.append(picture.depth.reshape(height, width))
+            surfaces.append(picture.surface.reshape(height, width))
         if flow and k + 1 < len(painters):
-            moved, lost = _flow(painter, painters[k + 1], hits)
+            moved, lost = _flow(painter, painters[k + 1], picture)
             flows.append(moved)
             hidden.append(lost)
     seen: Visibility | None = visibility_of(shot, cameras) if boxes else None
@@ -262,18 +106,18 @@ def _stack(planes: list[Plane], height: int, width: int, channels: int) -> Plane
     return np.stack(planes) if planes else np.zeros(shape, np.float32)
 
 
-def _flow(now: _Painter, then: _Painter, hits: Hits) -> tuple[Plane, Plane]:
+def _flow(now: Painter, then: Painter, seen_now: Painted) -> tuple[Plane, Plane]:
     """Where each pixel's point goes, from the scene itself; occlusion by casting a ray to where it went."""
     height, width = now.cameras.height, now.cameras.width
-    px, py = _pixel_grid(height, width)
+    px, py = pixel_grid(height, width)
     rays = cast(now.cameras, now.frame, px, py)
-    x, y, z = points_of(rays, hits.depth)
+    x, y, z = points_of(rays, seen_now.depth)
     point = np.stack([x, y, z], axis=-1).astype(np.float64)
     for number, (before, after) in enumerate(zip(now.poses, then.poses, strict=True)):
         if before != after:
-            on = np.flatnonzero(hits.surface == FIRST_OBJECT + number)
+            on = np.flatnonzero(seen_now.surface == FIRST_OBJECT + number)
             point[on] = _carried(point[on], before, after)
-    sky = hits.surface == SKY
+    sky = seen_now.surface == SKY
     direction = np.stack([d[sky] for d in rays.direction], axis=-1).astype(np.float64)
     point[sky] = then.cameras.cam_to_world[then.frame, :3, 3] + direction
     pixels, depth = then.cameras.project(point, then.frame)
