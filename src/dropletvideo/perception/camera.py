@@ -77,7 +77,7 @@ class CameraJudge:
         if not windows or told < MIN_SHARE_TOLD * duration:
             return _answer("C6" if has_edit else None, [], 0.5 if has_edit else 0.0, 0.0)
         rates = rates_of(windows, lens, short_side, duration)
-        rates, pieces = smooth(rates)
+        rates, pieces = smooth(rates, float(np.median([window.seconds for window in windows])))
         rates = with_arcs(rates, lens.focal_px)
         rates = with_tracking(rates, pieces, pairs, windows, (tracks.height, tracks.width))
         moves = moves_of(runs_of(rates, lens.focal_px / short_side), rates, shake_of(tracks, lens.focal_px))

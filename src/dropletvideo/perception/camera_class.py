@@ -25,15 +25,8 @@ NAMES = {
 }
 MIN_SECONDS = 0.4
 MIN_SPEED = {
-    "pan": 0.6,
-    "tilt": 0.6,
-    "roll": 1.0,
-    "zoom": 0.008,
-    "truck": 0.006,
-    "pedestal": 0.006,
-    "dolly": 0.01,
-    "arc": 0.8,
-}
+    "pan": 0.35, "tilt": 0.35, "roll": 0.4, "zoom": 0.005, "truck": 0.003, "pedestal": 0.003, "dolly": 0.004, "arc": 0.8
+}  # fmt: skip
 MIN_AMOUNT = {
     "pan": 1.5,
     "tilt": 1.5,

@@ -14,19 +14,19 @@ import numpy as np
 from dropletvideo.perception.camera_fit import Array, basis
 from dropletvideo.perception.camera_solve import solve_span
 from dropletvideo.perception.camera_subject import holds_subject
-from dropletvideo.perception.camera_windows import DIRECTIONS, WINDOW_WEIGHT, Lens, Pair, Window
+from dropletvideo.perception.camera_windows import BASELINE_SECONDS, DIRECTIONS, WINDOW_WEIGHT, Lens, Pair, Window
 
 SPAN_PRICE = 12.0
 AXES = ("pan", "tilt", "roll", "zoom", "truck", "pedestal", "dolly", "arc")
 """Order of the columns of `Rates.values`; signs: right, up, clockwise, in, right, up, in, right."""
 ARC_RATIO = (0.4, 5.0)
 """Parallax of near points over the opposite pan within which a truck is an arc round something between."""
-TRAVEL_RATIO = (2.0, 3.0, 5.0)
+TRAVEL_RATIO, DOUBTED_RATIO = 2.2, 5.0
 """Travel is accepted where turning alone leaves this many times its residual (2 if there is none: one of two
-components is looked at): least, at TURN_SHARE of points that turning explains, and most."""
-TURN_SHARE = 0.6
-RATIO_PER_SHARE = 10.0
-"""The more points turning explains, the likelier the others are moving objects."""
+components is looked at); more is asked where what turning does not explain looks like objects that move."""
+TURN_SHARE, NEAR_BELOW = 0.5, 0.6
+"""Share of points explained by turning below which, or of unexplained points with such below them above which, there
+is no such doubt: what travel moves most lies low in the picture."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,9 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
 def _shows_travel(span: list[Window], cost: float) -> bool:
     turning = float(np.mean([window.turn_cost for window in span]))
     share = float(np.mean([window.turn_share for window in span]))
-    least, middle, most = TRAVEL_RATIO
-    ratio = np.clip(middle + RATIO_PER_SHARE * (share - TURN_SHARE), least, most)
+    below = [window.near_below for window in span if window.near_below is not None]
+    trusted = share < TURN_SHARE or (len(below) > 0 and float(np.mean(below)) > NEAR_BELOW)
+    ratio = TRAVEL_RATIO if trusted else DOUBTED_RATIO
     return turning > ratio * max(cost, 0.9)
 
 
@@ -109,11 +110,12 @@ STEP = np.array([0.6, 0.6, 0.8, 0.012, 0.015, 0.015, 0.03, 0.6])
 PIECE_PRICE = 25.0
 
 
-def pieces_of(values: Array) -> list[tuple[int, int]]:
+def pieces_of(values: Array, seconds: float) -> list[tuple[int, int]]:
     """Split of the rates W,8 into pieces of nearly constant rate: least squares with a price per piece."""
     count = len(values)
     bends = np.abs(np.diff(values, n=2, axis=0)) if count > 4 else np.zeros((1, values.shape[1]))
-    unit = values / np.maximum(STEP, 0.6 * np.median(bends, axis=0))
+    step = STEP * min(BASELINE_SECONDS[0] / seconds, 1.0)
+    unit = values / np.maximum(step, 0.6 * np.median(bends, axis=0))
     sums = np.concatenate([np.zeros((1, unit.shape[1])), np.cumsum(unit, axis=0)])
     squares = np.concatenate([[0.0], np.cumsum((unit**2).sum(axis=1))])
     best, back = np.full(count + 1, np.inf), np.zeros(count + 1, int)
@@ -131,10 +133,10 @@ def pieces_of(values: Array) -> list[tuple[int, int]]:
     return pieces[::-1]
 
 
-def smooth(rates: Rates) -> tuple[Rates, list[tuple[int, int]]]:
-    """The same time line with every rate replaced by the mean of its piece, and the pieces."""
+def smooth(rates: Rates, seconds: float) -> tuple[Rates, list[tuple[int, int]]]:
+    """The same time line with every rate replaced by the mean of its piece, and the pieces; `seconds` is the baseline."""
     values = rates.values.copy()
-    pieces = pieces_of(values)
+    pieces = pieces_of(values, seconds)
     for first, end in pieces:
         values[first:end] = np.mean(values[first:end], axis=0)
     return replace(rates, values=values), pieces

@@ -15,10 +15,9 @@ from dropletvideo.perception.camera_fit import MIN_POINTS, Array, Turn, fit_trav
 from dropletvideo.perception.camera_tracks import Tracks
 
 BASELINE_SECONDS = (0.5, 1.0, 2.0)
-SLOW_SHIFT = 0.02
-"""A baseline is lengthened while the points move less than this over it, in short sides."""
-HOPS = 2
-"""Windows begin this many times per baseline."""
+SLOW_SHIFT = 0.05
+"""A longer baseline is taken where most points move less than this over it, in short sides: parallax needs way."""
+HOP_SECONDS = (0.25, 0.25, 0.5)
 MIN_KEPT = 0.4
 MAX_POINTS = 160
 MIN_NOISE_PX, MAX_NOISE_PX = 0.3, 1.5
@@ -89,6 +88,8 @@ class Window:
         noise: N standard deviations of a normalised coordinate; focal_px: focal length in pixels.
         turn: rotation and zoom that explain most points; left: N,2 residuals after undoing it (normalised).
         turn_share: share of points that it explains to three standard deviations.
+        near_below: of the points that it does not explain, how far those below them are not explained either (0..1;
+            None if too few): high where near ground moves past, low where objects move over ground.
         turn_cost: mean truncated squared residual in noise units, of rotation and zoom alone.
         travel_costs: D the same for every direction of DIRECTIONS, with the price of depths.
     """
@@ -102,6 +103,7 @@ class Window:
     turn: Turn
     left: Array
     turn_share: float
+    near_below: float | None
     turn_cost: float
     travel_costs: Array
 
@@ -117,22 +119,24 @@ def make_pairs(tracks: Tracks) -> list[Pair]:
     if count < 2:
         return []
     step = (tracks.frames[-1].time - tracks.frames[0].time) / (count - 1)
-    pairs: list[Pair | None] = []
-    for seconds in BASELINE_SECONDS:
+    chosen: list[Pair] = []
+    for seconds, hop_seconds in zip(BASELINE_SECONDS, HOP_SECONDS, strict=True):
         baseline = int(np.clip(round(seconds / max(step, 1e-6)), 1, count - 1))
-        if pairs and baseline > (count - 1) / 2:
+        if chosen and baseline > (count - 1) / 2:
             break
-        hop = max(round(baseline / HOPS), 1)
+        hop = min(max(round(hop_seconds / max(step, 1e-6)), 1), baseline)
         pairs = [_pair(tracks, first, first + baseline) for first in range(0, count - baseline, hop)]
-        if not _is_slow([pair for pair in pairs if pair is not None], min(tracks.height, tracks.width)):
+        told = [pair for pair in pairs if pair is not None]
+        if chosen and not _is_slow(told, min(tracks.height, tracks.width)):
             break
-    return [pair for pair in pairs if pair is not None]
+        chosen = told
+    return chosen
 
 
 def _is_slow(pairs: list[Pair], short_side: int) -> bool:
     """Whether in most pairs few points move far; no pairs at all are not slow."""
     shifts = [np.percentile(np.linalg.norm(pair.b - pair.a, axis=1), 60) for pair in pairs]
-    return bool(shifts) and float(np.median(shifts)) < SLOW_SHIFT * short_side
+    return bool(shifts) and float(np.percentile(shifts, 70)) < SLOW_SHIFT * short_side
 
 
 def _pair(tracks: Tracks, first: int, last: int) -> Pair | None:
@@ -199,6 +203,7 @@ def _window(pair: Pair, lens: Lens) -> Window:
     noise = lens.noise(pair)
     turn, left = fit_turn(m, target, noise)
     travel = fit_travel(m, left, DIRECTIONS, noise)
+    off = np.linalg.norm(left, axis=1) > 3 * noise
     return Window(
         start=pair.start,
         end=pair.end,
@@ -208,10 +213,21 @@ def _window(pair: Pair, lens: Lens) -> Window:
         focal_px=lens.focal_px,
         turn=turn,
         left=left,
-        turn_share=float((np.linalg.norm(left, axis=1) < 3 * noise).mean()),
+        turn_share=float(1 - off.mean()),
+        near_below=_near_below(m, off),
         turn_cost=float(_truncated((left**2).sum(axis=1), noise).mean()),
         travel_costs=_truncated(travel.across**2, noise).mean(axis=1) + POINT_PRICE,
     )
+
+
+def _near_below(m: Array, off: NDArray[np.bool_]) -> float | None:
+    width, height = np.ptp(m, axis=0)
+    side = np.abs(m[off, None, 0] - m[None, :, 0]) < 0.12 * width
+    below = side & (m[None, :, 1] > m[off, None, 1] + 0.04 * height)
+    some = below.sum(axis=1) >= 2
+    if some.sum() < 3:
+        return None
+    return float(((below & off).sum(axis=1)[some] / below.sum(axis=1)[some]).mean())
 
 
 def _truncated(squared: Array, noise: Array) -> Array:
