@@ -48,6 +48,11 @@ def test_a_split_loses_no_frame_and_every_piece_is_within_limits(length):
     assert len(pieces) == -(-length // 75)
 
 
+def test_the_last_piece_is_no_scrap():
+    pieces = Lengths(min_seconds=0.1, max_seconds=4.0)(shot(0, 103, clock_of(200)))
+    assert pieces == [(0, 78), (78, 103)]
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(
     "limits", [{}, {"max_seconds": 2.0, "min_seconds": 0.9}, {"max_seconds": 3.1, "trim_end_seconds": 0.3}]

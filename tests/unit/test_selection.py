@@ -43,13 +43,13 @@ def test_the_first_failing_condition_is_the_reason_with_value_and_limit(connecti
     assert [(step.condition, step.before, step.dropped) for step in funnel.steps] == [
         ("motion_score > 0.02", 8, 2),
         ("sharpness >= 20", 6, 1),
-        ("camera_class != 'C6'", 5, 1),
+        ("camera_class <> 'C6'", 5, 1),
     ]
     assert reasons(connection) == {
         "a": "motion_score = 0.001, need motion_score > 0.02",
         "e": "motion_score = missing, need motion_score > 0.02",
         "b": "sharpness = 10, need sharpness >= 20",
-        "d": "camera_class = C6, need camera_class != 'C6'",
+        "d": "camera_class = C6, need camera_class <> 'C6'",
     }
     assert set(funnel.clip_ids) == {"c", "f", "g", "h"}
 

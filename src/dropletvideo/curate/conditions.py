@@ -23,8 +23,12 @@ _FLIPPED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One term of the conjunction, in DuckDB's own spelling, and the columns that it reads."""
+    """One term of the conjunction: as SQL, as people read it, and the columns that it reads.
 
+    An expression of one term is shown as it was written, the terms of a longer one in DuckDB's spelling.
+    """
+
+    sql: str
     text: str
     columns: tuple[str, ...]
 
@@ -35,7 +39,9 @@ def conditions(connection: Connection, where: Sequence[str]) -> list[Condition]:
     for expression in where:
         tree = _parse(connection, expression)
         clause = tree["statements"][0]["node"]["where_clause"]
-        found.extend(_condition(connection, tree, term) for term in _terms(clause))
+        terms = _terms(clause)
+        written = " ".join(expression.split()) if len(terms) == 1 else None
+        found.extend(_condition(connection, tree, term, written) for term in terms)
     return found
 
 
@@ -58,12 +64,13 @@ def _terms(clause: dict[str, Any]) -> list[dict[str, Any]]:
     return [term for child in clause["children"] for term in _terms(child)]
 
 
-def _condition(connection: Connection, tree: dict[str, Any], term: dict[str, Any]) -> Condition:
+def _condition(connection: Connection, tree: dict[str, Any], term: dict[str, Any], written: str | None) -> Condition:
     node = tree["statements"][0]["node"]
     alone = {**tree, "statements": [{"node": {**node, "where_clause": None, "select_list": [term]}}]}
     (text,) = connection.execute("SELECT json_deserialize_sql($1)", [json.dumps(alone)]).fetchone()
     body = re.sub(r"\s+FROM clips$", "", str(text).removeprefix("SELECT ").strip())
-    return Condition(text=_bare(body), columns=tuple(dict.fromkeys(_columns(term))))
+    sql = _bare(body)
+    return Condition(sql=sql, text=written or sql, columns=tuple(dict.fromkeys(_columns(term))))
 
 
 def _bare(text: str) -> str:
@@ -92,7 +99,7 @@ def thresholds_of(found: Sequence[Condition]) -> dict[str, tuple[float | None, f
     """(least, most) per column, from the conditions that compare one column with a number."""
     limits: dict[str, tuple[float | None, float | None]] = {}
     for condition in found:
-        for column, operator, value in _comparisons(condition.text):
+        for column, operator, value in _comparisons(condition.sql):
             low, high = limits.get(column, (None, None))
             if operator.startswith(">"):
                 low = value if low is None else max(low, value)

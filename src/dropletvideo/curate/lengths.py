@@ -1,7 +1,8 @@
 """From shots to clips: trim, then length limits. Works while a video is still being decoded.
 
-A shot longer than `max_seconds` is cut from its front into pieces of that length. The last piece is never too short
-for `min_seconds`: what is left over takes its missing frames from the piece before, so a split loses no frame.
+A shot longer than `max_seconds` is cut from its front into pieces of that length. The last piece is no scrap: it takes
+what it lacks to a quarter of `max_seconds` (or `min_seconds`, if that is more) from the piece before. A split loses no
+frame.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dropletvideo.tables.spans import Shot
+
+LEAST_SHARE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,11 @@ class Lengths:
     min_seconds: float = 1.0
     max_seconds: float | None = None
 
+    @property
+    def least_piece_seconds(self) -> float:
+        """Shortest piece of a split shot."""
+        return max(self.min_seconds, LEAST_SHARE * (self.max_seconds or 0.0))
+
     def __call__(self, shot: Shot) -> Sequence[tuple[int, int]]:
         """Spans (start_frame, end_frame) of the shot's clips, in order."""
         clock = shot.clock
@@ -37,7 +45,7 @@ class Lengths:
             while start < end:
                 cut = self._after(shot, start, self.max_seconds)
                 # the piece is whole only once enough is known behind it to make another
-                if cut >= end or clock.seconds(end) - clock.seconds(cut) < self.min_seconds - 1e-6:
+                if cut >= end or clock.seconds(end) - clock.seconds(cut) < self.least_piece_seconds - 1e-6:
                     break
                 pieces.append((start, cut))
                 start = cut
@@ -51,11 +59,11 @@ class Lengths:
         cut = self._after(shot, start, self.max_seconds) if self.max_seconds is not None else end
         if not shot.is_closed:
             # frames that a later split may still need are not promised to this piece
-            held = end if self.max_seconds is None else min(cut, self._before(shot, end, self.min_seconds))
+            held = end if self.max_seconds is None else min(cut, self._before(shot, end, self.least_piece_seconds))
             return [(start, held)] if held > start else []
         if cut >= end:
             return [(start, end)]
-        middle = max(start + 1, self._before(shot, end, self.min_seconds))
+        middle = max(start + 1, self._before(shot, end, self.least_piece_seconds))
         return [(start, middle), (middle, end)]
 
     def _is_long(self, shot: Shot, piece: tuple[int, int]) -> bool:

@@ -234,7 +234,7 @@ def _clips(page: Page, data: ReportData, shown: Thumbnails) -> None:
         page.contact_sheet(shown.pictures(by_motion), caption="Evenly spread over the ranks of `motion_score`.")
     if len(counts) > 1 or "" not in counts:
         for name, rows in _by_class(data).items():
-            page.heading(f"{_class_name(name)} ({counts[name]:,} clips)")
+            page.heading(f"{_class_name(name)} ({_clips_text(counts[name])})")
             page.contact_sheet(shown.pictures(rows))
     if drops := _by_drop(data):
         page.heading("Dropped")
@@ -244,6 +244,10 @@ def _clips(page: Page, data: ReportData, shown: Thumbnails) -> None:
                 page.contact_sheet(shown.pictures(rows, reasons))
     if shown.unread:
         page.note(f"{shown.unread} clips have no picture: their source could not be read any more.", "warning")
+
+
+def _clips_text(count: int) -> str:
+    return "1 clip" if count == 1 else f"{count:,} clips"
 
 
 def _class_name(name: str) -> str:

@@ -138,9 +138,9 @@ def _judge(connection: Connection, found: Sequence[Condition], order_by: str) ->
 
     for condition in found:
         _check(connection, condition)
-    cases = " ".join(f"WHEN ({c.text}) IS NOT TRUE THEN {number}" for number, c in enumerate(found, 1))
-    reasons = " ".join(f"WHEN ({c.text}) IS NOT TRUE THEN {_reason(c)}" for c in found)
-    fails = ", ".join(f"({c.text}) IS NOT TRUE AS fails_{number}" for number, c in enumerate(found, 1))
+    cases = " ".join(f"WHEN ({c.sql}) IS NOT TRUE THEN {number}" for number, c in enumerate(found, 1))
+    reasons = " ".join(f"WHEN ({c.sql}) IS NOT TRUE THEN {_reason(c)}" for c in found)
+    fails = ", ".join(f"({c.sql}) IS NOT TRUE AS fails_{number}" for number, c in enumerate(found, 1))
     query = (
         "CREATE OR REPLACE TEMP TABLE verdicts AS SELECT *, row_number() OVER (ORDER BY rank) AS place FROM ("
         f"SELECT clip_id, {f'CASE {cases} ELSE 0 END' if found else '0'} AS step, "
@@ -158,7 +158,7 @@ def _check(connection: Connection, condition: Condition) -> None:
     import duckdb
 
     try:
-        connection.execute(f"EXPLAIN SELECT 1 FROM clips WHERE {condition.text}")
+        connection.execute(f"EXPLAIN SELECT 1 FROM clips WHERE {condition.sql}")
     except duckdb.Error as error:
         raise ConfigError(f"condition {condition.text!r} does not fit the clips: {_first_line(error)}") from error
 
