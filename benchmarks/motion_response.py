@@ -28,8 +28,7 @@ from dropletvideo.evaluate.metrics.camera import single_move_found
 from dropletvideo.evaluate.report import write_report
 from dropletvideo.evaluate.rows import MODEL, scores_of
 from dropletvideo.evaluate.score import EvaluateConfig, Evaluation, evaluate_manifest
-from dropletvideo.generate.batch import read_requests, run_batch
-from dropletvideo.generate.pipeline import DropletVideoPipeline
+from dropletvideo.generate.batch import generate_batch
 from dropletvideo.world.suite import SuiteConfig, write_suite
 
 LEAST_RATIO = 1.5
@@ -57,12 +56,9 @@ def main() -> None:
 
 def figures(model: str, requests: Path, out: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Generate and measure the suite with one model."""
-    pipeline = DropletVideoPipeline.from_pretrained(model)
     given = {"num_inference_steps": options.steps, "guidance_scale": options.guidance}
-    rows = read_requests(requests, {key: value for key, value in given.items() if value is not None})
     began = time.perf_counter()
-    with runtime.progress(f"generating with {model}", total=len(rows)) as bar:
-        batch = run_batch(pipeline, rows, out, base=requests.parent, model=_identity(model), show=bar.advance)
+    batch = generate_batch(requests, out, model=model, **{key: v for key, v in given.items() if v is not None})
     generated = time.perf_counter() - began
     evaluation = evaluate_manifest(
         batch.manifest,
@@ -147,12 +143,6 @@ def _share_by_motion(told: list[ScoredRow]) -> dict[str, float]:
 def _score(evaluation: Evaluation, system: str, column: str) -> dict[str, Any] | None:
     scores = evaluation.summary["systems"].get(system, {}).get("scores", {})
     return scores.get(column)
-
-
-def _identity(model: str) -> str:
-    """Name of the weights: the folder and when its transformer was written, so that a retrained model starts anew."""
-    files = sorted(Path(model).glob("transformer/*.safetensors")) if Path(model).is_dir() else []
-    return " ".join([model, *(f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files)])
 
 
 def _options() -> argparse.Namespace:

@@ -49,6 +49,12 @@ def add_scores(page: Page, evaluation: Evaluation) -> None:
             page.note(sentence, "warning")
     else:
         page.note("None of the automatic checks found a weak point; they are few.", "info")
+    add_score_table(page, summary)
+    _add_failures(page, summary)
+
+
+def add_score_table(page: Page, summary: Mapping[str, Any]) -> None:
+    """The table of all scores and systems, and what each metric says."""
     page.section(
         "Scores beside baselines", "Mean with its 95 % bootstrap interval. ↑ higher is better, ↓ lower is better."
     )
@@ -61,9 +67,7 @@ def add_scores(page: Page, evaluation: Evaluation) -> None:
         rows.append(row)
     headings = [Column(key=name, title=found["label"]) for name, found in systems.items()]
     page.table(rows, [Column(key="score"), *headings])
-    for metric in evaluation.metrics:
-        page.text(f"**{metric.title}.** {metric.about}")
-    _add_failures(page, summary)
+    page.items([f"**{metric['title']}.** {metric['about']}" for metric in summary["metrics"].values()])
 
 
 def add_motion(page: Page, summary: Mapping[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """From results to `summary.json`: per system (the model, each baseline) means with intervals, tables, failures.
 
-{"protocol": {...}, "columns": [...], "systems": {"model": {"rows", "scored", "failed", "failures",
- "scores": {column: {value, low, high, count, missing, clusters}}, "tables": {metric: {...}}, "not_made"}, ...},
- "weak": [sentences]}
+{"protocol": {...}, "metrics": {name: {title, about}}, "columns": [...], "weak": [sentences],
+ "systems": {"model": {"rows", "scored", "failed", "failures", "tables": {metric: {...}}, "not_made",
+                       "scores": {column: {value, low, high, count, missing, clusters}}}, "frozen": ...}}
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def summarise(
         for column in metric.columns
         if column.name in told
     ]
-    return {"columns": columns, "systems": systems}
+    about = {metric.name: {"title": metric.title, "about": metric.about} for metric in metrics}
+    return {"metrics": about, "columns": columns, "systems": systems}
 
 
 def versions_of(metrics: Sequence[Metric]) -> dict[str, Any]:
