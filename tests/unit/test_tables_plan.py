@@ -151,6 +151,23 @@ def test_a_detector_that_settles_late_costs_a_second_decode_and_no_frame(footage
     assert watched.decodes == len(decodes) == 2
 
 
+class Forgetful(Levels):
+    """A detector that breaks its word: it misses the second boundary until the end."""
+
+    def settled(self, state):
+        found, frame = super().settled(state)
+        return found[:1] + found[2:], frame
+
+
+def test_a_detector_that_takes_back_what_was_settled_costs_a_decode_and_gives_the_truth(footage, decodes, caplog):
+    watched = watch_video(footage, [Seen()], detector=Forgetful(2), rule=trim_and_cut)
+    spans = [(clip["start_frame"], clip["end_frame"]) for clip in watched.clips]
+    assert spans == [(2, 27), (27, 38), (45, 70), (70, 95), (95, 111), (115, 123)]
+    assert [o["seen"]["seen"] for o in watched.outcomes] == [list(range(*span)) for span in spans]
+    assert watched.decodes == len(decodes) == 2
+    assert "took back" in caplog.text
+
+
 def test_added_later_gives_the_same_as_in_the_streaming_pass(footage):
     judge = Seen("sparse", Frames(rate=7.0, short_side=16))
     watched = watch_video(footage, [judge], detector=Levels(9), rule=trim_and_cut)

@@ -50,6 +50,10 @@ def test_clips_columns_boundaries_and_videos_are_in_the_views(here, footage, log
     assert first["grey_words"][0] == "dark"
     assert first["grey_words"][1] == {"first": pytest.approx(first["grey"])}
     assert first["video_path"] == str(footage[0])
+    same = views.query(
+        here.folder, "SELECT grey_words, len(grey_words) AS grey FROM clips ORDER BY video_path, start_frame"
+    )
+    assert same[0] == {"grey_words": first["grey_words"], "grey": 2}
     assert (first["source_fps"], first["duration_seconds"]) == (25.0, pytest.approx(1.0))
     found = views.query(here.folder, "SELECT frame, end_frame, kind FROM boundaries ORDER BY video_path, frame")
     assert [row["frame"] for row in found if row["kind"] != "length"] == [40, 43, 113] * 3

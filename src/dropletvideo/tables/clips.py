@@ -260,10 +260,6 @@ class ClipTable:
         for part in changed:
             self.release(part.number)
 
-    def num_clips(self) -> int:
-        """Clips in all."""
-        return sum(self.made.values())
-
     def rows(self, groups: Iterable[Group] = ()) -> Iterable[dict[str, Any]]:
         """Every clip with the columns of some groups, in order, as Python values."""
         for number in list(self.numbers):

@@ -29,6 +29,7 @@ If more than `max_waiting_bytes` of frames wait for a boundary, the plan gives u
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -53,6 +54,7 @@ from dropletvideo.tables.spans import (
     whole_shots,
 )
 
+logger = logging.getLogger(__name__)
 MAX_WAITING_BYTES = 1 << 30
 Outcome = dict[str, dict[str, Any] | Exception]
 
@@ -199,6 +201,8 @@ class _Pass:
         self.num_frames = 0
         self.followed = False
         self._shot_start = 0
+        self._settled = 0
+        self._closed_by: list[Boundary] = []
 
     def _open_run(self, row: Mapping[str, Any], wanting: Sequence[Wanting]) -> SpanRun:
         return SpanRun(row, wanting, self.backbones, self.costs, self.tolerate)
@@ -253,6 +257,7 @@ class _Pass:
             if isinstance(outcome, Exception):
                 raise outcome
             self.boundaries = [boundary_of(found) for found in outcome["boundaries"]]
+        self.followed = self.followed and self._kept_its_word()
         if rule is not None and self.followed:
             self._follow_to(rule, self.boundaries, self.num_frames)
             self.clips.follow(self._shot(self.num_frames, is_closed=True), rule)
@@ -268,12 +273,21 @@ class _Pass:
             found, frame = self.detector.settled(state)  # type: ignore[union-attr]
         self._follow_to(rule, [boundary_of(each) for each in found], int(frame))
 
+    def _kept_its_word(self) -> bool:
+        """Whether the boundaries that closed shots during the pass are the final ones; else clips are decoded anew."""
+        final = _between_shots(self.boundaries, 0, ENDLESS)
+        if _between_shots(final, 0, self._settled) == self._closed_by:
+            return True
+        logger.warning("%s: the shot detector took back what it called settled; decoding again", self.path)
+        return False
+
     def _follow_to(self, rule: ClipRule, boundaries: Sequence[Boundary], frame: int) -> None:
         """Close the shots that end before `frame`, then grow the one under way up to it."""
-        for boundary in boundaries:
-            if self._shot_start <= boundary.frame < frame and boundary.end_frame > self._shot_start:
-                self.clips.follow(self._shot(boundary.frame, is_closed=True), rule)
-                self._shot_start = boundary.end_frame
+        for boundary in _between_shots(boundaries, self._shot_start, frame):
+            self.clips.follow(self._shot(boundary.frame, is_closed=True), rule)
+            self._shot_start = boundary.end_frame
+            self._closed_by.append(boundary)
+        self._settled = max(self._settled, frame)
         if frame > self._shot_start:
             self.clips.follow(self._shot(frame, is_closed=False), rule)
 
@@ -283,7 +297,7 @@ class _Pass:
 
     def apply_rule(self, rule: ClipRule) -> None:
         """Clips of a file whose boundaries are all known, without measuring them."""
-        self._shot_start, self._clip_wanting = 0, []
+        self._shot_start, self._settled, self._closed_by, self._clip_wanting = 0, 0, [], []
         self.clips = Spans(len(self.wants), self._open_clip)
         self._follow_to(rule, self.boundaries, self.num_frames)
         self.clips.follow(self._shot(self.num_frames, is_closed=True), rule)
@@ -328,6 +342,16 @@ class _Pass:
             "height": self.info.height,
             "width": self.info.width,
         }
+
+
+def _between_shots(boundaries: Sequence[Boundary], start: int, frame: int) -> list[Boundary]:
+    """Boundaries from `start` to before `frame` that end a shot: one inside the transition before it ends none."""
+    ends = []
+    for boundary in boundaries:
+        if start <= boundary.frame < frame and boundary.end_frame > start:
+            ends.append(boundary)
+            start = boundary.end_frame
+    return ends
 
 
 def _sees_video(judge: Judge) -> bool:

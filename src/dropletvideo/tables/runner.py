@@ -369,8 +369,9 @@ class _Run:
 
     def _sum_up(self, recipe: Mapping[str, Any]) -> None:
         last = self.levels[-1]
-        self.summary.videos = len(self.catalog.videos.rows)
-        self.summary.clips = self.catalog.clips(last).num_clips() if last.fingerprint in self.catalog.tables else 0
+        there = [video["video_id"] for video in self.catalog.videos.rows if video["video_path"]]
+        made = self.catalog.clips(last).made if last.fingerprint in self.catalog.tables else {}
+        self.summary.videos, self.summary.clips = len(there), sum(made.get(video_id, 0) for video_id in there)
         current = {"", *(level.fingerprint for level in self.levels)}
         current |= {group.fingerprint for level in self.levels for group in level.groups.values()}
         self.summary.failures = sum((row["fingerprint"] or "") in current for row in self.catalog.errors.rows)

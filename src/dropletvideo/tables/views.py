@@ -52,7 +52,7 @@ def open_views(root: str | Path, *, as_written: bool = False) -> Iterator[Any]:
 
 
 def query(root: str | Path, sql: str) -> list[dict[str, Any]]:
-    """Rows of one SQL statement over the views of a dataset.
+    """Rows of one SQL statement over the views of a dataset; nested columns come as Python values.
 
     Raises:
         CatalogError: no dataset there, or a statement that DuckDB refuses, in its words.
@@ -63,10 +63,27 @@ def query(root: str | Path, sql: str) -> list[dict[str, Any]]:
         try:
             found = connection.execute(sql)
             names = [column[0] for column in found.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+            nested = _nested(read_current(root), names)
+            rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
         except duckdb.Error as error:
             tables = f"views: {', '.join(VIEWS)}; columns of one: DESCRIBE clips"
             raise CatalogError(f"the query failed: {error}\n{tables}") from error
+    for row in rows:
+        row.update({name: decode(row[name], kind) for name, kind in nested.items() if _is_stored(row[name], kind)})
+    return rows
+
+
+def _nested(current: Current, names: Sequence[str]) -> dict[str, Any]:
+    """Columns of a result that keep JSON."""
+    kinds = {**VIDEO_TABLE_COLUMNS, **{name: kind for group in current.groups for name, kind in group.columns.items()}}
+    return {name: kinds[name] for name in names if kinds.get(name) in (list, dict)}
+
+
+def _is_stored(value: Any, kind: Any) -> bool:
+    """Whether a value is the column itself and not something else of its name."""
+    if kind is dict:
+        return isinstance(value, str) and value[:1] == "{"
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def read_clips(
@@ -75,7 +92,7 @@ def read_clips(
     columns: Sequence[str] | None = None,
     order_by: str = "video_path, start_frame",
 ) -> list[dict[str, Any]]:
-    """Clip rows with their columns as Python values (nested ones decoded).
+    """Clip rows with their columns.
 
     Args:
         root: the dataset folder.
@@ -83,10 +100,8 @@ def read_clips(
         columns: names wanted; all by default.
         order_by: SQL order.
     """
-    kinds = {name: kind for group in read_current(root).groups for name, kind in group.columns.items()}
     chosen = ", ".join(map(quote_name, columns)) if columns else "*"
-    rows = query(root, f"SELECT {chosen} FROM clips WHERE {where} ORDER BY {order_by}")
-    return [{name: decode(value, kinds.get(name)) for name, value in row.items()} for row in rows]
+    return query(root, f"SELECT {chosen} FROM clips WHERE {where} ORDER BY {order_by}")
 
 
 def compact(root: str | Path) -> Path:
@@ -144,7 +159,7 @@ def videos_sql(folder: Path) -> str:
     paths = _all_parts(folder / "videos")
     if not paths:
         return _empty(kinds)
-    return f"SELECT {_names(kinds)} FROM {_files(paths)}"
+    return f"SELECT {_names(kinds)} FROM {_files(paths)} WHERE video_path IS NOT NULL"
 
 
 def clips_sql(folder: Path, current: Current, only_part: int | None = None) -> str:
@@ -161,7 +176,7 @@ def clips_sql(folder: Path, current: Current, only_part: int | None = None) -> s
     chosen = ", ".join(f"c.{quote_name(name)}" for name in kinds if name != "video_number")
     return (
         f"SELECT v.video_path, {chosen} FROM ({' UNION ALL '.join(branches)}) c "
-        f"JOIN ({videos_sql(folder)}) v USING (video_number) WHERE v.video_path IS NOT NULL"
+        f"JOIN ({videos_sql(folder)}) v USING (video_number)"
     )
 
 
