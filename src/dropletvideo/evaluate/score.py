@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dropletvideo import __version__, media, runtime
 from dropletvideo.engine import map_rows
-from dropletvideo.errors import ConfigError
+from dropletvideo.errors import ConfigError, MediaError
 from dropletvideo.evaluate import aggregate
 from dropletvideo.evaluate.baselines import BaselineKind, Reconstruct, write_baselines
 from dropletvideo.evaluate.manifest import ManifestRow, read_manifest, write_manifest
@@ -123,6 +123,12 @@ def evaluate_manifest(
     summary = {"protocol": protocol, **summarise(results, metrics, not_made=not_made)}
     summary["weak"] = weak_points(summary)
     _write_json(out / "summary.json", summary)
+    runtime.write_run(
+        out,
+        recipe={"manifest": str(manifest), **config.model_dump()},
+        seeds={"bootstrap": aggregate.SEED},
+        wall_seconds=protocol["wall_seconds"],
+    )
     return Evaluation(out=out, metrics=metrics, results=results, summary=summary)
 
 
@@ -131,6 +137,8 @@ def measure_row(task: _Task) -> tuple[dict[str, Any], dict[str, str]]:
     row, judges = task.row, judges_of([load_metric(name) for name in task.metrics])
     asked = {"image_frame": media.read_image(row.image) if row.image else None, "fit": row.fit}
     watched = watch_video(row.video, judges, spans=[(0, None)], rows=[asked], tolerate=(Exception,))
+    if watched.num_frames == 0:
+        raise MediaError(row.video, "has no frame that can be decoded")
     measures: dict[str, Any] = {"num_frames": watched.num_frames}
     errors: dict[str, str] = {}
     for name, columns in (*watched.video.items(), *watched.outcomes[0].items()):
