@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -63,6 +63,7 @@ MAKER_COLUMNS: Columns = {
     "boundaries": pa.list_(BOUNDARY_TYPE),
 }
 STATE = "_state"
+DIGEST = "clips"
 DONE, FAILED, HELD, MISSING = "done", "failed", "held", "missing"
 logger = logging.getLogger(__name__)
 
@@ -105,16 +106,13 @@ class ClipPart:
         if not path.exists():
             return []
         rows = read_rows(path)
-        if len(rows) > len(self.clips) or read_facts(path).get("clips") != self._digest(len(rows)):
+        if len(rows) > len(self.clips) or read_facts(path).get(DIGEST) != self._digest(len(rows)):
             logger.warning("%s does not belong to its clips part: its rows are computed anew", path)
             return []
         return rows
 
     def _digest(self, rows: int) -> str:
-        digest = hashlib.blake2b(digest_size=8)
-        for clip in self.clips[:rows]:
-            digest.update(clip["clip_id"].encode())
-        return digest.hexdigest()
+        return digest_of(clip["clip_id"] for clip in self.clips[:rows])
 
     def append(self, clips: Sequence[Mapping[str, Any]]) -> int:
         """Add the clips of a video; returns the place of the first."""
@@ -138,7 +136,8 @@ class ClipPart:
     def save_clips(self) -> None:
         """Write the clips if some came."""
         if self._clips_changed:
-            write_rows(part_path(self.table.clips_folder, self.number), self.clips, CLIP_COLUMNS)
+            facts = {DIGEST: self._digest(len(self.clips))}
+            write_rows(part_path(self.table.clips_folder, self.number), self.clips, CLIP_COLUMNS, facts)
             self._clips_changed = False
 
     def save_columns(self) -> None:
@@ -147,7 +146,7 @@ class ClipPart:
             group = self._groups[folder][0]
             rows = self.column(group)
             columns = {**group.columns, STATE: str}
-            facts = {"clips": self._digest(len(rows))}
+            facts = {DIGEST: self._digest(len(rows))}
             write_rows(part_path(self.table.columns_folder / folder, self.number), rows, columns, facts)
             self._changed.discard(folder)
 
@@ -209,14 +208,10 @@ class ClipTable:
         """Whether every clip of a part has every group; reads states and footers, not the rows."""
         if number in self._parts and self._parts[number].has_changes:
             return False
-        clips = count_rows(part_path(self.clips_folder, number))
+        clips = part_path(self.clips_folder, number)
         for group in groups:
             path = part_path(self.columns_folder / group.folder, number)
-            if (
-                not path.exists()
-                or count_rows(path) != clips
-                or any(row[STATE] != DONE for row in read_rows(path, [STATE]))
-            ):
+            if fit_of(clips, path) != "whole" or any(row[STATE] != DONE for row in read_rows(path, [STATE])):
                 return False
         return True
 
@@ -272,9 +267,22 @@ class ClipTable:
             self.release(number)
 
 
-def short_columns(clips_path: Path, column_path: Path) -> bool | None:
-    """None where a column part is not there or of no use, True where it is short of its clips, False where whole."""
+def digest_of(clip_ids: Iterable[str]) -> str:
+    """What ties a column part to its clips: a digest over clip ids in order, kept in the footers of both."""
+    digest = hashlib.blake2b(digest_size=8)
+    for clip_id in clip_ids:
+        digest.update(clip_id.encode())
+    return digest.hexdigest()
+
+
+def fit_of(clips_path: Path, column_path: Path) -> Literal["none", "short", "whole"]:
+    """How a column part on disk fits its clips: not there or of other clips, right but short, or whole."""
     if not column_path.exists():
-        return None
-    clips, rows = count_rows(clips_path), count_rows(column_path)
-    return None if rows > clips else rows < clips
+        return "none"
+    clips, rows, told = count_rows(clips_path), count_rows(column_path), read_facts(column_path).get(DIGEST)
+    if rows == clips:
+        return "whole" if told == read_facts(clips_path).get(DIGEST) else "none"
+    if rows > clips:
+        return "none"
+    first = read_rows(clips_path, ["clip_id"])[:rows]
+    return "short" if told == digest_of(row["clip_id"] for row in first) else "none"

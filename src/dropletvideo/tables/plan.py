@@ -33,6 +33,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -369,9 +370,8 @@ def _build_backbones(judges: Sequence[Judge]) -> dict[str, Any]:
 @cache
 def _backbone(name: str) -> Any:
     """One backbone per process; what it knows of a video lies in the state of its `start`."""
-    from dropletvideo.perception.backbones import BACKBONES
-
-    return BACKBONES[name]()
+    backbones = import_module("dropletvideo.perception.backbones")  # loaded only where a judge asks for one
+    return backbones.BACKBONES[name]()
 
 
 def _group(judges: Sequence[Judge], backbones: Mapping[str, Any]) -> tuple[list[media.Want], list[Wanting]]:

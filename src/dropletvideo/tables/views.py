@@ -16,7 +16,7 @@ from typing import Any
 
 from dropletvideo.errors import CatalogError
 from dropletvideo.tables.catalog import ERROR_COLUMNS, FILE_TYPE, VIDEO_TABLE_COLUMNS, Current, read_current
-from dropletvideo.tables.clips import CLIP_COLUMNS, Group, short_columns
+from dropletvideo.tables.clips import CLIP_COLUMNS, Group, fit_of
 from dropletvideo.tables.parts import decode, part_numbers, part_path, read_facts, sql_type, write_file
 
 VIEWS = ("videos", "clips", "boundaries", "errors")
@@ -186,12 +186,12 @@ def _alike(folder: Path, current: Current, numbers: Sequence[int]) -> Iterator[t
     before: tuple[str, ...] | None = None
     for number in numbers:
         clips_path = part_path(folder / "clips" / str(current.clips), number)
-        short = {
-            group.folder: short_columns(clips_path, part_path(folder / "columns" / group.folder, number))
+        fits = {
+            group.folder: fit_of(clips_path, part_path(folder / "columns" / group.folder, number))
             for group in current.groups
         }
-        there = tuple(name for name, is_short in short.items() if is_short is not None)
-        alone = any(short.values())
+        there = tuple(name for name, fit in fits.items() if fit != "none")
+        alone = "short" in fits.values()
         if gathered and (alone or there != before):
             yield gathered, [group for group in current.groups if group.folder in (before or ())]
             gathered = []
