@@ -186,6 +186,20 @@ def test_captions_tell_what_the_camera_reveals():
     assert told > 10
 
 
+def test_a_caption_of_a_span_tells_only_what_happens_in_it():
+    shot = next(shot for shot in drawn("training") if len(shot.moves) == 2)
+    first, second = shot.moves
+    early, late = caption_of(shot, (0.0, first.end)), caption_of(shot, (second.start, shot.seconds))
+    assert moves_in_text(early["short"]) == [first.move]
+    assert moves_in_text(late["dense"]) == [second.move]
+    shot = next(
+        shot for shot in drawn("training") for event in shot.events if event.event == "appears" and event.start > 2
+    )
+    event = next(event for event in shot.events if event.event == "appears" and event.start > 2)
+    assert event.object not in caption_of(shot, (0.0, 1.0))["dense"]
+    assert "revealing" not in caption_of(shot, (0.0, 0.001))["short"]
+
+
 def test_objects_enter_where_the_camera_turns_to():
     entered = defaultdict(Counter)
     for shot in drawn("training"):

@@ -33,7 +33,6 @@ class _Job:
     world: WorldConfig
     footage: FootageConfig | None
     size: tuple[int, int] | None
-    metadata: bool = True
 
 
 def write_clips(

@@ -123,8 +123,9 @@ def draw_object(rng: np.random.Generator, x: float, y: float, taken: set[str], *
     shape: Shape = ("box", "sphere", "cylinder", "cone")[int(rng.choice(4, p=[0.34, 0.3, 0.22, 0.14]))]
     texture = str(rng.choice(_OBJECT_PATTERNS))
     base = palette.jitter(rng, palette.OBJECT_COLOURS[colour], 0.03)
-    light = sum(base) / 3 < 0.62
-    other = palette.blend(base, (1.0, 0.98, 0.92) if light else (0.2, 0.2, 0.24), float(rng.uniform(0.3, 0.55)))
+    contrast = (1.0, 0.98, 0.92) if sum(base) / 3 < 0.62 else (0.2, 0.2, 0.24)
+    share = rng.uniform(0.16, 0.3) if colour in ("white", "black") else rng.uniform(0.3, 0.55)
+    other = palette.blend(base, contrast, float(share))
     radius = float(rng.uniform(0.28, 0.62))
     size = _object_size(rng, shape, radius)
     tile = 2 * np.pi * radius / (1 if shape == "sphere" else rng.integers(1, 3)) if shape != "box" else 2.4 * radius

@@ -23,6 +23,8 @@ from dropletvideo.world.tracer import FIRST_OBJECT, SKY, SKY_DEPTH, Stage, cast,
 from dropletvideo.world.visibility import Event, appearances
 
 _TRIES = 60
+_SUBJECT_SHARE = 0.01
+"""Least share of the first view that shows the thing which an arc goes round or tracking keeps up with."""
 _METRIC = ("truck", "pedestal", "dolly")
 
 
@@ -315,10 +317,12 @@ def _attempt(seed: int, config: WorldConfig, take: int, attempt: int) -> Shot | 
 
 
 def _acceptable(shot: Shot, config: WorldConfig) -> bool:
-    """Moving objects within bounds, and no view filled by one near object."""
+    """Moving objects within bounds, no view filled by one near object, and what an arc goes round in sight."""
     for seconds in (0.0, shot.seconds / 2, shot.last_time):
         if shot.moving_share(seconds) > config.moving_pixels[1]:
             return False
         if shot.median_depth(seconds) < 1.2 and not shot.turns_in_place:
             return False
+    if shot.subject is not None and any(move.move.startswith(("arc", "tracking")) for move in shot.path.moves):
+        return bool((shot.probe(0.0)[0] == FIRST_OBJECT + shot.subject).mean() > _SUBJECT_SHARE)
     return True

@@ -38,10 +38,13 @@ def _square(phase: Plane, frequency: float) -> Plane:
     return np.asarray(np.clip(0.5 + sharp * np.sin(2 * np.pi * phase), 0.0, 1.0), np.float32)
 
 
-def fractal(rng: np.random.Generator, slope: float, low: float = 1.0) -> Plane:
-    """Periodic noise with amplitude spectrum `k ** -slope` above `low` cycles per tile; mean 0.5, range 0..1."""
+def fractal(rng: np.random.Generator, slope: float, low: float = 1.0, stretch: float = 1.0) -> Plane:
+    """Periodic noise with amplitude spectrum `k ** -slope` above `low` cycles per tile; mean 0.5, range 0..1.
+
+    `stretch` above 1 draws it out along x.
+    """
     spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE)))
-    k = np.hypot(np.fft.fftfreq(TILE)[:, None] * TILE, np.fft.rfftfreq(TILE)[None] * TILE)
+    k = np.hypot(np.fft.fftfreq(TILE)[:, None] * TILE, np.fft.rfftfreq(TILE)[None] * TILE * stretch)
     weight = np.where(k >= low, np.maximum(k, 1.0) ** -slope, 0.0)
     plane = np.fft.irfft2(spectrum * weight, s=(TILE, TILE))
     return np.asarray(np.clip(0.5 + 0.22 * plane / plane.std(), 0.0, 1.0), np.float32)
@@ -112,7 +115,7 @@ def _planks(rng: np.random.Generator) -> Texture:
     board = np.floor(8 * y)
     along = 2 * x + 0.37 * board
     tone = _cells(rng, along % 2, 8 * y)
-    streak = np.roll(fractal(rng, 1.3, 3.0)[::8].repeat(8, axis=0), 3, axis=0)
+    streak = fractal(rng, 1.2, 6.0, stretch=10.0)
     inside = np.minimum(_joint(8 * y, 0.07, 8), _joint(along, 0.012, 2))
     return inside * (0.25 + 0.5 * tone + 0.25 * streak), 0.5 * tone + 0.5 * streak
 
