@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from dropletvideo import media
 from dropletvideo.cli.__main__ import application
+from dropletvideo.curate.recipe import load_recipe
 from dropletvideo.curate.run import curate
 from dropletvideo.errors import ConfigError, MediaError
 from dropletvideo.tables import work
@@ -22,12 +23,12 @@ RATE = 12
 
 
 def shots(seed, lengths, height=96, width=128):
-    """Shots of a textured ground; every other one pans."""
+    """Shots of a textured ground, panned at two speeds."""
     rng = np.random.default_rng(seed)
     frames = []
     for number, length in enumerate(lengths):
         texture = media.resize(rng.integers(0, 255, (12, 24, 3), dtype=np.uint8), size=(height + 20, width + 160))
-        step = 2 if number % 2 == 0 else 0
+        step = 2 - number % 2
         frames += [texture[10 : 10 + height, 10 + step * k : 10 + step * k + width] for k in range(length)]
     return np.stack(frames)
 
@@ -142,8 +143,13 @@ def test_select_shows_the_funnel_and_report_and_export_follow_it(curated, tmp_pa
     cut = media.read_video(tmp_path / "videofolder/train" / row["file_name"])
     source = media.read_frames(row["video_path"], list(range(36, 76)))
     assert len(cut) == 40
-    error = np.abs(cut.frames.astype(int) - source.astype(int)).mean(axis=(1, 2, 3))
-    assert error.max() < 3, "frame k of the file is frame 36 + k of the source"
+
+    def error(shift):
+        pairs = zip(cut.frames[1:-1], source[1 + shift : 39 + shift], strict=True)
+        return np.array([np.abs(a.astype(int) - b.astype(int)).mean() for a, b in pairs])
+
+    for shift in (-1, 1):
+        assert (error(0) < 0.8 * error(shift)).all(), "frame k of the file is frame 36 + k of the source"
     assert np.diff(cut.times) == pytest.approx(1 / RATE, abs=1e-3)
     with (tmp_path / "miradata/miradata.csv").open() as file:
         (mira,) = csv.DictReader(file)
@@ -172,13 +178,13 @@ def test_dry_run_says_what_would_be_done_and_writes_nothing(folder, tmp_path):
     assert plan["videos"] == 6
     assert plan["passed_over"] == 1
     assert plan["decodes_per_video"] == 1
-    assert [stage["stage"] for stage in plan["stages"]] == ["segment", "motion", "camera", "look"]
+    assert [stage["stage"] for stage in plan["stages"]] == list(load_recipe("cpu").stages)
     assert not out.exists()
 
 
 def test_a_file_that_vanishes_during_the_run_is_a_row(tmp_path, monkeypatch):
     for name in ("gone", "stays"):
-        media.write_video(tmp_path / f"{name}.mp4", shots(5, [30]), playback_fps=RATE)
+        media.write_video(tmp_path / f"{name}.mp4", shots(len(name), [30]), playback_fps=RATE)
     look_at = work.look_at
 
     def look_and_lose(path):
@@ -189,7 +195,7 @@ def test_a_file_that_vanishes_during_the_run_is_a_row(tmp_path, monkeypatch):
 
     monkeypatch.setattr("dropletvideo.tables.ingest.look_at", look_and_lose)
     done = curate([tmp_path / "gone.mp4", tmp_path / "stays.mp4"], tmp_path / "set", in_process=True, with_report=False)
-    assert done.summary.clips == 1 or done.summary.failures == 1
+    assert (done.summary.clips, done.summary.failures) == (1, 1)
     (error,) = query(tmp_path / "set", "select * from errors")
     assert "gone" in error["video_path"]
     assert "not exist" in error["reason"]

@@ -22,9 +22,17 @@ def query(
 
     Example: droplet query dataset/ "select camera_class, count(*) from clips group by all order by all"
     """
+    import duckdb
+
+    from dropletvideo.errors import CatalogError, ConfigError
     from dropletvideo.tables import views
 
-    rows = views.query(dataset, sql)
+    try:
+        rows = views.query(dataset, sql)
+    except CatalogError as error:
+        if isinstance(error.__cause__, duckdb.Error):  # the statement is wrong, not the data set
+            raise ConfigError(str(error)) from error
+        raise
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False, default=_plain))
         return

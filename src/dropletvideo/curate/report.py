@@ -25,6 +25,7 @@ PER_CLASS = 8
 MOTION_STEPS = 12
 PER_DROP = 6
 MAX_TABLE_ROWS = 500
+MAX_CLIPS = 50_000
 NOT_MEASURES = frozenset(
     ("start_frame", "end_frame", "start_pts", "end_pts", "start_seconds", "height", "width", "num_frames", "source_fps")
 )
@@ -43,7 +44,8 @@ class ReportData:
 
     Attributes:
         name: of the data set.
-        videos, clips, boundaries, errors: rows of the views.
+        videos, clips, boundaries, errors: rows of the views; of very many clips a random sample.
+        num_clips, clip_seconds: number and length of all clips.
         runs: what `runs.jsonl` says of the runs that made the data set.
         recipe: text of the recipe.
         selection: name, and what it did; None shows the data set alone.
@@ -55,6 +57,8 @@ class ReportData:
     clips: list[dict[str, Any]]
     boundaries: list[dict[str, Any]]
     errors: list[dict[str, Any]]
+    num_clips: int
+    clip_seconds: float
     runs: list[dict[str, Any]] = field(default_factory=list)
     recipe: str = ""
     selection: tuple[str, Funnel] | None = None
@@ -81,10 +85,16 @@ def read_data(root: Path, selection: str | None = None) -> ReportData:
             funnel = apply(connection, load_selection(root, name))
             verdicts = connection.execute("SELECT clip_id, step, reason FROM verdicts WHERE step > 0").fetchall()
             reasons = {clip_id: (step, reason) for clip_id, step, reason in verdicts}
+        (count, seconds) = connection.execute(
+            "SELECT count(*), coalesce(sum(duration_seconds), 0) FROM clips"
+        ).fetchone()
+        sample = f" USING SAMPLE reservoir({MAX_CLIPS} ROWS) REPEATABLE (1)" if count > MAX_CLIPS else ""
         return ReportData(
+            num_clips=count,
+            clip_seconds=seconds,
             name=root.resolve().name,
             videos=_rows(connection, "SELECT * FROM videos"),
-            clips=_rows(connection, "SELECT * FROM clips ORDER BY video_path, start_frame"),
+            clips=_rows(connection, f"SELECT * FROM (SELECT * FROM clips{sample}) ORDER BY video_path, start_frame"),
             boundaries=_rows(connection, "SELECT * FROM boundaries"),
             errors=_rows(connection, "SELECT * FROM errors ORDER BY stage, video_path"),
             runs=read_runs(root),
@@ -126,7 +136,7 @@ def build_page(data: ReportData) -> Page:
 
 def _subtitle(data: ReportData) -> str:
     seconds = sum(v.get("duration_seconds") or 0.0 for v in data.videos)
-    return f"{len(data.videos):,} videos · {_duration(seconds)} of footage · {len(data.clips):,} clips"
+    return f"{len(data.videos):,} videos · {_duration(seconds)} of footage · {_clips_text(data.num_clips)}"
 
 
 def _duration(seconds: float) -> str:
@@ -136,8 +146,7 @@ def _duration(seconds: float) -> str:
 
 
 def _opening(page: Page, data: ReportData) -> None:
-    inside = sum(clip["duration_seconds"] for clip in data.clips)
-    lead = f"**{len(data.clips):,} clips** ({_duration(inside)}) were found in {len(data.videos):,} videos."
+    lead = f"**{_clips_text(data.num_clips)}** ({_duration(data.clip_seconds)}) in {len(data.videos):,} videos."
     if data.selection is not None:
         name, funnel = data.selection
         lead += f" The selection `{name}` keeps **{funnel.kept:,}** of them."
@@ -145,7 +154,7 @@ def _opening(page: Page, data: ReportData) -> None:
     failed = len({row["video_path"] for row in data.errors})
     tiles = [
         Tile(label="videos", value=len(data.videos), note=f"{data.total('passed_over'):,.0f} other files passed over"),
-        Tile(label="clips", value=len(data.clips), note=_duration(inside)),
+        Tile(label="clips", value=data.num_clips, note=_duration(data.clip_seconds)),
         Tile(label="boundaries", value=len(data.boundaries)),
     ]
     if data.selection is not None:
@@ -159,6 +168,8 @@ def _opening(page: Page, data: ReportData) -> None:
         else Tile(label="failed videos", value=0)
     )
     page.tiles(tiles)
+    if len(data.clips) < data.num_clips:
+        page.note(f"Charts and pictures show {len(data.clips):,} clips drawn at random; the funnel counts them all.")
 
 
 def _share(part: float, whole: float) -> str:
