@@ -137,6 +137,29 @@ def test_a_speed_ramp_tells_moves_in_the_files_own_time():
     pytest.fail("no speed ramp was drawn")
 
 
+def test_a_take_cut_short_tells_the_part_of_a_move_that_it_shows():
+    cut = cut_of("cut")
+    take = cut.takes[0]
+    assert take.last_second < take.shot.seconds
+    whole = {move.move: move for move in take.shot.moves}
+    cameras = take.shot.cameras_at(*SIZE, np.array([0.0, take.last_second]))
+    for move in shot_truth(take)["moves"]:
+        if move["move"].startswith("zoom"):
+            assert move["amount"] == pytest.approx(cameras.K[1, 0, 0] / cameras.K[0, 0, 0], rel=1e-3)
+        elif move["amount"] is not None and move["move"] != "shake" and move["start"] == 0:
+            assert move["amount"] < whole[move["move"]].amount
+    pan = draw_cut(3, footage("cut", world=only("pan")), size=SIZE).takes[0]
+    ahead = pan.shot.cameras_at(*SIZE, np.array([0.0, pan.last_second])).cam_to_world[:, :2, 2]
+    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
+    turned = np.degrees(np.arccos(ahead[0] @ ahead[1]))
+    assert shot_truth(pan)["moves"][0]["amount"] == pytest.approx(turned, abs=0.01)
+
+
+def only(axis: str) -> WorldConfig:
+    changes = {"move_weights": {axis: 1.0}, "compositions": {"single": 1.0}, "jitter_share": 0.0}
+    return WorldConfig.validation().model_copy(update=changes)
+
+
 def test_footage_config_draws_every_kind_of_join_and_2_to_6_shots():
     kinds, counts = set(), set()
     for seed in range(25):

@@ -40,10 +40,6 @@ _DOES = {
 }
 
 
-_LEAST_SHARE = 0.2
-"""A move is told of a span when it fills at least this share of it."""
-
-
 def phrase_of(move: str, rng: np.random.Generator | None = None) -> str:
     """Words that complete "the camera ..." for a move; the vocabulary's own without a generator."""
     if rng is None:
@@ -78,9 +74,7 @@ class _Told:
 
 
 def _told(shot: Shot, start: float, end: float) -> _Told:
-    whole = start <= 0 and end >= shot.seconds
-    least = 0.0 if whole else _LEAST_SHARE * (min(end, shot.seconds) - start)
-    moves = tuple(m for m in shot.moves if whole or min(m.end, end) - max(m.start, start) >= least)
+    moves = tuple(move for move, _ in shot.moves_within(start, end))
     opening = _seen_at(shot, start)
     names = {thing.name for thing in opening}
     revealed = tuple(

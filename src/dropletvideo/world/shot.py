@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dropletvideo.errors import ConfigError
 from dropletvideo.moves import MOVES, CameraClass
 from dropletvideo.records import CameraMove
-from dropletvideo.world.camera_path import CameraPath, Cameras, Floats, PathMove
+from dropletvideo.world.camera_path import CameraPath, Cameras, Floats, PathMove, progress
 from dropletvideo.world.choreography import Course, clearance, crossings, draw_course, draw_moves, turntable
 from dropletvideo.world.config import WorldConfig
 from dropletvideo.world.plots import Motion, MotionKind, draw_motion
@@ -23,6 +23,8 @@ from dropletvideo.world.tracer import FIRST_OBJECT, SKY, SKY_DEPTH, Stage, cast,
 from dropletvideo.world.visibility import Event, appearances
 
 _TRIES = 60
+LEAST_SHARE = 0.2
+"""A move belongs to a span when it fills at least this share of it."""
 _SUBJECT_SHARE = 0.01
 """Least share of the first view that shows the thing which an arc goes round or tracking keeps up with."""
 _METRIC = ("truck", "pedestal", "dolly")
@@ -103,6 +105,26 @@ class Shot:
         """Length in metres of each move of `moves` that travels in a line, else None."""
         return tuple(round(m.amount, 4) if m.move.split("_")[0] in _METRIC else None for m in self.path.moves)
 
+    def moves_within(self, start: float, end: float) -> list[tuple[CameraMove, float | None]]:
+        """What the camera does in a span (seconds of the shot), and metres for travel: times cut to the span, amounts
+        to the part that happens in it. A move that fills less than a fifth of a span is not part of it.
+        """
+        end = min(end, self.seconds)
+        whole = start <= 0 and end >= min(self.seconds, self.num_frames / self.source_fps) - 1e-6
+        found: list[tuple[CameraMove, float | None]] = []
+        for path, move, metres in zip(self.path.moves, self.moves, self.metres, strict=True):
+            first, last = max(move.start, start), min(move.end, end)
+            if not whole and last - first < LEAST_SHARE * (end - start):
+                continue
+            done = progress(np.array([first, last]), path)
+            share = 1.0 if whole or path.move == "shake" else float(done[1] - done[0])
+            amount = move.amount
+            if amount is not None:
+                amount = round(amount**share if path.move.startswith("zoom") else amount * share, 4)
+            cut = CameraMove(move=move.move, start=first, end=max(first, last), amount=amount)
+            found.append((cut, None if metres is None else round(metres * share, 4)))
+        return found
+
     def probe(self, seconds: float, side: int = 20) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Surface numbers and depths on a coarse grid of the view at one time; nothing is shaded."""
         height, width = self.height, self.width
@@ -137,15 +159,19 @@ class Shot:
 
     @cached_property
     def camera_class(self) -> CameraClass:
-        """Class of the move that fills most of the time; among moves at once, of the one that moves the image most."""
+        """Class of the whole shot, see `class_within`."""
+        return self.class_within(0.0, self.seconds)
+
+    def class_within(self, start: float, end: float) -> CameraClass:
+        """Class of the move that fills most of a span; among moves at once, of the one that moves the image most."""
         if self.turns_in_place:
             return "C1"
         spans: dict[CameraClass, float] = {}
-        for move in self.moves:
+        for move, _ in self.moves_within(start, end):
             if move.move != "shake":
                 name = MOVES[move.move].camera_class
                 spans[name] = spans.get(name, 0.0) + (move.end - move.start) * (1 + 0.1 * min(1.0, self._travel(move)))
-        return max(spans, key=lambda name: spans[name])
+        return max(spans, key=lambda name: spans[name]) if spans else "C5"
 
     def _travel(self, move: CameraMove) -> float:
         """Rough motion of the image in short sides."""

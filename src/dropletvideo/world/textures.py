@@ -7,7 +7,7 @@ the colour, so one small byte atlas serves every palette. Mip levels band-limit 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -209,15 +209,17 @@ def strip(pattern: str, variant: int) -> NDArray[np.uint8]:
     return canvas
 
 
+@lru_cache(maxsize=8)
+def _image_of(textures: tuple[tuple[str, int], ...]) -> NDArray[np.uint8]:
+    """Kept for the last few atlases only, so that thousands of shots can be held without their 10 MB each."""
+    return np.concatenate([strip(name, variant) for name, variant in textures])
+
+
 class Atlas:
     """The textures of one scene in one image; samples any of them at any mip level in two gathers."""
 
     def __init__(self, textures: Sequence[tuple[str, int]]) -> None:
         self._textures = tuple(textures)
-
-    @cached_property
-    def _image(self) -> NDArray[np.uint8]:
-        return np.concatenate([strip(name, variant) for name, variant in self._textures])
 
     def sample(self, texture: NDArray[np.int32], u: Plane, v: Plane, level: Plane) -> Plane:
         """Trilinear lookup.
@@ -248,5 +250,5 @@ class Atlas:
         if rows > 1 and pad:
             x, y = np.pad(x, (0, pad)), np.pad(y, (0, pad))
         shape = (rows, 4096) if rows > 1 else (1, x.size)
-        out = cv2.remap(self._image, x.reshape(shape), y.reshape(shape), cv2.INTER_LINEAR)
+        out = cv2.remap(_image_of(self._textures), x.reshape(shape), y.reshape(shape), cv2.INTER_LINEAR)
         return np.asarray(out.reshape(-1, 2)[: u.size], np.float32)

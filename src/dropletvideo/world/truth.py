@@ -44,7 +44,7 @@ class Take:
     @property
     def camera_class(self) -> CameraClass:
         """C6 when an effect is inside, else the shot's class."""
-        return "C6" if self.effects else self.shot.camera_class
+        return "C6" if self.effects else self.shot.class_within(0.0, self.last_second)
 
     def times(self) -> NDArray[np.float64]:
         """The shot's own time of every frame of this take."""
@@ -57,6 +57,12 @@ class Take:
         if self.frame_times is None:
             return offset / self.shot.source_fps
         return self.frame_times[min(offset, len(self.frame_times) - 1)]
+
+    @property
+    def last_second(self) -> float:
+        """The shot's own time at which the take ends."""
+        count = self.end_frame - self.start_frame
+        return self.time_of(count) if self.frame_times is None else 2 * self.time_of(count) - self.time_of(count - 2)
 
     def in_file(self, seconds: float) -> float:
         """Seconds of the shot's own clock as seconds of the file from the take's start, inside the take."""
@@ -71,7 +77,7 @@ def shot_truth(take: Take) -> dict[str, Any]:
     """The JSON-able truth of one take."""
     shot = take.shot
     moves = []
-    for move, metres in zip(shot.moves, shot.metres, strict=True):
+    for move, metres in shot.moves_within(0.0, take.last_second):
         row = move.as_dict() | {"start": take.in_file(move.start), "end": take.in_file(move.end)}
         if metres is not None:
             row["metres"] = metres
@@ -81,8 +87,8 @@ def shot_truth(take: Take) -> dict[str, Any]:
         "end_frame": take.end_frame,
         "camera_class": take.camera_class,
         "moves": moves,
-        "caption": caption_of(shot),
-        "events": [_event(take, event) for event in shot.events],
+        "caption": caption_of(shot, (0.0, take.last_second)),
+        "events": [_event(take, event) for event in shot.events if event.start < take.last_second],
         "effects": list(take.effects),
         "objects": [thing.name for thing in shot.scene.objects],
         "seed": shot.seed,
