@@ -29,6 +29,9 @@ MAX_CLIPS = 50_000
 NOT_MEASURES = frozenset(
     ("start_frame", "end_frame", "start_pts", "end_pts", "start_seconds", "height", "width", "num_frames", "source_fps")
 )
+MAIN_MEASURES = (
+    "motion_score", "duration_seconds", "brightness", "sharpness", "colourfulness", "camera_confidence",
+)  # fmt: skip
 LOG_SCALES = frozenset(("motion_score", "flow_2fps_px", "sharpness"))
 UNITS = {
     "motion_score": "frame diagonals per second",
@@ -289,21 +292,31 @@ def _measures(page: Page, data: ReportData) -> None:
     names = [name for name in _columns(data.clips) if name not in NOT_MEASURES and _is_number(data.clips, name)]
     if not names:
         return
-    text = "Every number a selection can use."
     limits = data.selection[1].thresholds if data.selection is not None else {}
-    page.section("Measures", text + (" Grey bars lie outside the selection's limits." if limits else ""))
+    grey = " Grey bars lie outside the selection's limits." if limits else ""
+    page.section("Measures", f"Every number that a selection can use.{grey}")
+    first = [name for name in (*MAIN_MEASURES, *limits) if name in names]
     with page.columns():
-        for name in names:
-            low, high = limits.get(name, (None, None))
-            values = [float("nan") if clip.get(name) is None else float(clip[name]) for clip in data.clips]
-            page.histogram(
-                values,
-                title=name,
-                thresholds={k: v for k, v in (("at least", low), ("at most", high)) if v is not None},
-                keep=(low, high),
-                log_x=name in LOG_SCALES,
-                x_label=UNITS.get(name, name),
-            )
+        for name in dict.fromkeys(first):
+            _histogram(page, data, name, limits.get(name, (None, None)))
+    rest = [name for name in names if name not in first]
+    if rest:
+        with page.fold(f"{len(rest)} more: {', '.join(rest)}"), page.columns():
+            for name in rest:
+                _histogram(page, data, name, (None, None))
+
+
+def _histogram(page: Page, data: ReportData, name: str, limits: tuple[float | None, float | None]) -> None:
+    low, high = limits
+    values = [float("nan") if clip.get(name) is None else float(clip[name]) for clip in data.clips]
+    page.histogram(
+        values,
+        title=name,
+        thresholds={k: v for k, v in (("at least", low), ("at most", high)) if v is not None},
+        keep=limits,
+        log_x=name in LOG_SCALES,
+        x_label=UNITS.get(name, name),
+    )
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
