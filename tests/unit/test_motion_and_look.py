@@ -87,7 +87,7 @@ def test_blur_lowers_sharpness_and_grey_has_no_colour(tmp_path, texture):
     frames = _sliding(texture, 2, count=6)
     small = media.resize(frames, size=(8, 8))
     sharp, soft = (_measure(tmp_path, f, LookJudge()) for f in (frames, media.resize(small, size=(128, 128))))
-    assert soft["sharpness"] < 0.5 * sharp["sharpness"]
+    assert soft["sharpness"] < 0.7 * sharp["sharpness"]
     assert colourfulness(np.full((8, 8, 3), 90, np.uint8)) == 0
     # pure red: rg = 255, yb = 127.5, no spread
     assert colourfulness(np.full((8, 8, 3), (255, 0, 0), np.uint8)) == pytest.approx(0.3 * np.hypot(255, 127.5))
