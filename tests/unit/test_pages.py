@@ -102,6 +102,12 @@ def test_histogram_shows_every_finite_value_and_counts_the_rest():
     assert 'class="fill0"' in html
 
 
+def test_no_bin_lies_on_both_sides_of_a_limit():
+    html = charts.histogram(np.linspace(0, 1, 100), bins=7, keep=(0.31, 0.62))
+    kept = [int(n) for n in re.findall(r'class="fill0"[^>]*><title>[^<]*: (\d+)</title>', html)]
+    assert sum(kept) == np.count_nonzero((np.linspace(0, 1, 100) >= 0.31) & (np.linspace(0, 1, 100) < 0.62))
+
+
 def test_log_histogram_of_nothing_positive_still_draws():
     assert "2 values" in charts.histogram([0.0, -1.0], log_x=True)
     assert "<svg" in charts.histogram([])

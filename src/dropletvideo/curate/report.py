@@ -350,9 +350,10 @@ def _speed(page: Page, data: ReportData) -> None:
     for run in data.runs:
         cpu.update(run.get("cpu_seconds") or {})
     every = sum(cpu.values())
+    runs = f" over {len(data.runs)} runs" if len(data.runs) > 1 else ""
     page.text(
         f"{data.total('decodes'):,.0f} sequential decodes of {videos:,.0f} videos ({frames:,.0f} frames) served every "
-        f"stage; wall time of all runs ({len(data.runs)}): {_duration(data.total('total_seconds'))}."
+        f"stage, in {_duration(data.total('total_seconds'))} of wall time{runs}."
     )
     rows = [
         {

@@ -161,7 +161,10 @@ def histogram(
     bins = bins or int(np.clip(2 * np.sqrt(shown.size), 10, 40))
     x = scale_over([*shown.tolist(), *marks.values()], start=LEFT, end=WIDTH - RIGHT, log=log_x)
     edges = np.geomspace(x.low, x.high, bins + 1) if log_x else np.linspace(x.low, x.high, bins + 1)
-    counts, _ = np.histogram(shown, edges)
+    for value in keep:  # no bin lies on both sides of a limit
+        if value is not None and edges[0] < value < edges[-1]:
+            edges[1 + int(np.abs(edges[1:-1] - value).argmin())] = value
+    counts, _ = np.histogram(shown, np.sort(edges))
     y = scale_over([0.0, float(max(counts.max(initial=0), 1))], start=HEIGHT - BOTTOM, end=TOP, include_zero=True)
     y = replace(y, fixed_ticks=tuple(tick for tick in y.ticks() if float(tick).is_integer()))
     body = "".join(
