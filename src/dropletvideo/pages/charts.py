@@ -164,7 +164,7 @@ def histogram(
     for value in keep:  # no bin lies on both sides of a limit
         if value is not None and edges[0] < value < edges[-1]:
             edges[1 + int(np.abs(edges[1:-1] - value).argmin())] = value
-    counts, _ = np.histogram(shown, np.sort(edges))
+    counts, _ = np.histogram(shown, edges)
     y = scale_over([0.0, float(max(counts.max(initial=0), 1))], start=HEIGHT - BOTTOM, end=TOP, include_zero=True)
     y = replace(y, fixed_ticks=tuple(tick for tick in y.ticks() if float(tick).is_integer()))
     body = "".join(
