@@ -1,6 +1,6 @@
 """How fast the world renders on one core: JSON rows of frames per second.
 
-    python benchmarks/world_speed.py [--seconds 8] [--shots 12]
+    python benchmarks/world_speed.py [--seconds 5] [--shots 12] [--out benchmarks/results/world_speed.jsonl]
 
 One row per size (RGB only, training shots), one with depth and flow, one for what a worker does per file: draw,
 render, encode and write truth. CPU seconds of this process are counted, so a busy machine does not falsify them much.
@@ -14,6 +14,7 @@ import platform
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -36,22 +37,24 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+ROWS: list[dict] = []
+
+
 def row(what: str, side: int, frames: int, cpu: float, wall: float) -> None:
-    print(
-        json.dumps(
-            {
-                "command": COMMAND,
-                "what": what,
-                "device": f"1 core of {processor()}",
-                "height": side,
-                "width": side,
-                "frames": frames,
-                "frames_per_cpu_second": round(frames / cpu, 1),
-                "frames_per_second": round(frames / wall, 1),
-            }
-        ),
-        flush=True,
+    ROWS.append(
+        {
+            "taken": datetime.now(UTC).date().isoformat(),
+            "command": COMMAND,
+            "what": what,
+            "device": f"1 core of {processor()}",
+            "height": side,
+            "width": side,
+            "frames": frames,
+            "frames_per_cpu_second": round(frames / cpu, 1),
+            "frames_per_second": round(frames / wall, 1),
+        }
     )
+    print(json.dumps(ROWS[-1]), flush=True)
 
 
 def rate(side: int, shots: list, seconds: float, **wants: bool) -> None:
@@ -70,6 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=5.0, help="CPU seconds per row")
     parser.add_argument("--shots", type=int, default=12)
+    parser.add_argument("--out", type=Path, help="JSONL file to write the rows to")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     shots = [draw_shot(seed, WorldConfig.training()) for seed in range(options.shots)]
@@ -83,6 +87,9 @@ def main() -> None:
         write_clips(folder, 0, 4, WorldConfig.training(), size=(64, 64))
         frames = sum(draw_shot(seed, WorldConfig.training()).num_frames for seed in range(4))
         row("draw, render, encode, truth files", 64, frames, time.process_time() - cpu, time.perf_counter() - wall)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text("".join(json.dumps(found) + "\n" for found in ROWS), encoding="utf-8")
 
 
 if __name__ == "__main__":
