@@ -23,7 +23,7 @@ def test_the_shipped_recipe_loads_by_name_and_changes_reach_the_stage():
         ("segment.min_second=2", "did you mean min_seconds"),
         ("stages.segmnt.min_seconds=2", "did you mean segment"),
         ("timeout_second=5", "did you mean timeout_seconds"),
-        ("selections.default.wher=[]", "did you mean where"),
+        ("selections.default.order_bi=x", "did you mean order_by"),
         ("gates.camra=motion_score > 1", "did you mean camera"),
         ("segment.min_seconds=-1", "segment.min_seconds=-1"),
         ("segment.min_seconds=20", "twice min_seconds"),
