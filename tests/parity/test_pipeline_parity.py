@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden" / "dropletvideo_tiny"
-pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the parity fixture ../shared/golden is not here")
+GOLDEN = Path(__file__).parents[1] / "golden" / "dropletvideo_tiny"
 
 
 @pytest.fixture(scope="module")

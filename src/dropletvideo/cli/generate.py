@@ -44,8 +44,10 @@ def generate(  # noqa: PLR0917 - the options of the verb
     Example: droplet generate --model runs/nano --batch requests.jsonl --out generated/
     """
     from dropletvideo import runtime
+    from dropletvideo.cli.libraries import quiet_libraries
 
     runtime.set_up_logging()
+    quiet_libraries()
     asked = {
         "negative_prompt": negative_prompt,
         "motion": motion,

@@ -35,6 +35,7 @@ def train(
     Example: droplet train nano-demo --data dataset/ --set loop.max_minutes=3
     """
     from dropletvideo import runtime
+    from dropletvideo.cli.libraries import quiet_libraries
     from dropletvideo.train import recipe as recipes
 
     runtime.set_up_logging()
@@ -47,6 +48,7 @@ def train(
     if dry_run:
         _show_plan(config, target, as_json)
         return
+    quiet_libraries()
     result = _run(kind, config, target, fresh)
     _show_result(result, as_json)
     if result.status == "stopped":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dropletvideo.errors import WeightsError
+from dropletvideo.model import text as text_module
 from dropletvideo.model.folder import ModelFolder
 from dropletvideo.model.image_condition import encode_condition, first_frame_mask
 from dropletvideo.model.text import encode_prompt, full_prompt
@@ -47,15 +50,26 @@ def folder_encoders(folder: ModelFolder) -> Encoders:
         return encode_pixels(folder.vae, pixels_BCFHW), condition
 
     def text(captions: Sequence[str]) -> Tensor:
-        return encode_prompt(
-            [full_prompt(caption, defaults.prompt_suffix) for caption in captions],
-            tokenizer=folder.tokenizer,
-            text_encoder=folder.text_encoder,
-            text_length=defaults.text_length,
-        )
+        with _without_warnings(text_module.logger):  # a dense caption loses its end in every batch: no news
+            return encode_prompt(
+                [full_prompt(caption, defaults.prompt_suffix) for caption in captions],
+                tokenizer=folder.tokenizer,
+                text_encoder=folder.text_encoder,
+                text_length=defaults.text_length,
+            )
 
     settings = f"{defaults.text_length}:{defaults.prompt_suffix}"
     return Encoders(pixels, text, weights_digest(folder.path, _FROZEN, settings))
+
+
+@contextmanager
+def _without_warnings(log: logging.Logger) -> Iterator[None]:
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def weights_digest(path: Path | None, parts: Sequence[str], settings: str = "") -> str:

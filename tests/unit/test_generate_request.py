@@ -1,0 +1,87 @@
+"""Protects what a request means: sizes that can be encoded, defaults of the model, images fitted as asked."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dropletvideo.errors import MediaError, RequestError
+from dropletvideo.generate.request import as_list, batch_size_of, fit_image, motions_of, settings_of
+from dropletvideo.model.presets import nano
+
+DEFAULTS = nano().defaults
+
+
+def test_what_is_not_asked_is_the_models_default():
+    settings = settings_of(DEFAULTS, num_frames=None, guidance_scale=None, prompt_suffix="default")
+    assert (settings.num_frames, settings.height, settings.guidance_scale) == (17, 64, DEFAULTS.guidance_scale)
+    assert settings_of(DEFAULTS, guidance_scale=1.0).guidance_scale == 1.0
+
+
+def test_a_suffix_is_the_models_none_or_a_text():
+    with_suffix = DEFAULTS.model_copy(update={"prompt_suffix": "Fine."})
+    assert settings_of(with_suffix, prompt_suffix="default").prompt_suffix == "Fine."
+    assert settings_of(with_suffix, prompt_suffix=None).prompt_suffix == ""
+    assert settings_of(with_suffix, prompt_suffix="Mine.").prompt_suffix == "Mine."
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"num_frames": 16}, "nearest are 13 and 17"),
+        ({"height": 60}, "nearest is 64"),
+        ({"num_inference_steps": 0}, "need 1 or more"),
+        ({"guidance_scale": -1.0}, "need 0 or more"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_with_one_that_can(asked, words):
+    with pytest.raises(RequestError, match=words):
+        settings_of(DEFAULTS, **asked)
+
+
+def test_lists_are_one_per_video_or_one_for_all():
+    assert batch_size_of(image=["a", "b"], prompt="x", motion=4.0) == 2
+    assert as_list("x", 3, "prompt") == ["x", "x", "x"]
+    assert motions_of([4.0, None], 2, 8.0) == [4.0, 8.0]
+    with pytest.raises(RequestError, match="prompt has 2 entries for 3 videos"):
+        as_list(["a", "b"], 3, "prompt")
+    with pytest.raises(RequestError, match="positive number"):
+        motions_of(0.0, 1, 8.0)
+
+
+def striped(height, width):
+    """Left third red, middle green, right third blue."""
+    image = np.zeros((height, width, 3), np.uint8)
+    for third, channel in enumerate(range(3)):
+        image[:, third * width // 3 : (third + 1) * width // 3, channel] = 255
+    return image
+
+
+def test_crop_keeps_aspect_and_middle():
+    fitted = fit_image(striped(64, 192), 64, 64, "crop")
+    assert (fitted[:, 5:-5, 1] > 250).all()
+
+
+def test_pad_keeps_everything_between_black_borders():
+    fitted = fit_image(striped(64, 192), 64, 64, "pad")
+    assert fitted.shape == (64, 64, 3)
+    assert (fitted[:20] == 0).all()
+    assert [int(fitted[32, column].argmax()) for column in (5, 32, 58)] == [0, 1, 2]
+
+
+def test_stretch_fills_the_size_with_all_of_it():
+    fitted = fit_image(Image.fromarray(striped(64, 192)), 64, 64, "stretch")
+    assert [int(fitted[5, column].argmax()) for column in (5, 32, 58)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+@pytest.mark.parametrize("size", [(1, 200), (33, 47), (64, 64), (500, 90)])
+def test_every_fit_gives_the_size_asked(fit, size):
+    assert fit_image(np.zeros((*size, 3), np.uint8), 48, 80, fit).shape == (48, 80, 3)
+
+
+def test_an_image_that_is_none_is_told(tmp_path):
+    (tmp_path / "no.png").write_text("text")
+    with pytest.raises(MediaError, match="not an image"):
+        fit_image(tmp_path / "no.png", 64, 64, "crop")
+    with pytest.raises(RequestError, match="crop, pad, stretch"):
+        fit_image(striped(8, 8), 64, 64, "fill")
