@@ -17,16 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from dropletvideo.perception.camera_class import class_of, moves_of, runs_of
+from dropletvideo.perception.camera_class import class_of, confidence_of, moves_of, picture_weight, runs_of
 from dropletvideo.perception.camera_segments import rates_of, smooth, with_arcs, with_tracking
 from dropletvideo.perception.camera_shake import shake_of
+from dropletvideo.perception.camera_solve import refocus
 from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_windows import calibrate, make_pairs, make_windows
 from dropletvideo.perception.judge import Chunk, Features, Frames
 
-MIN_SHARE_TOLD = 0.5
-LOST = 0.15
-"""Share of points kept from one sampled frame to the next below which the picture was replaced."""
+MIN_TOLD = 0.5
+"""Share of the clip's length that pairs with enough points must cover, else nothing is said."""
+LOST, KEPT = 0.1, 0.5
+"""Share of points kept from one sampled frame to the next below which the picture was replaced, if its neighbours
+keep more than the other share: fast motion loses points for longer."""
 
 
 @dataclass
@@ -65,29 +68,37 @@ class CameraJudge:
         """The columns of the clip."""
         tracks = state.tracks
         has_edit = bool(state.row.get("has_edit")) or _picture_replaced(tracks)
-        short_side = min(tracks.height, tracks.width)
-        ratio = state.row.get("focal_ratio")
         pairs = make_pairs(tracks)
-        if len(pairs) == 0:
-            return _answer("C6" if has_edit else None, [], 0.5 if has_edit else 0.0, 0.0)
-        lens = calibrate(pairs, short_side, float(ratio) * tracks.width if ratio else None)
-        windows = make_windows(pairs, lens)
-        told = sum(window.seconds for window in windows)
         duration = tracks.frames[-1].time - tracks.frames[0].time if tracks.frames else 0.0
-        if not windows or told < MIN_SHARE_TOLD * duration:
+        told = sum(pair.end - pair.start for pair in pairs) / duration if duration > 0 else 0.0
+        if told < MIN_TOLD:
             return _answer("C6" if has_edit else None, [], 0.5 if has_edit else 0.0, 0.0)
-        rates = rates_of(windows, lens, short_side, duration)
-        rates, pieces = smooth(rates, float(np.median([window.seconds for window in windows])))
+        ratio = state.row.get("focal_ratio")
+        short_side = min(tracks.height, tracks.width)
+        lens = calibrate(pairs, short_side, float(ratio) * tracks.width if ratio else None)
+        lens = lens if ratio else refocus(pairs, lens)
+        windows = make_windows(pairs, lens)
+        rates, pieces = smooth(rates_of(windows, lens, short_side, duration), windows)
         rates = with_arcs(rates, lens.focal_px)
         rates = with_tracking(rates, pieces, pairs, windows, (tracks.height, tracks.width))
-        moves = moves_of(runs_of(rates, lens.focal_px / short_side), rates, shake_of(tracks, lens.focal_px))
-        spread = float(np.median(rates.spread) / short_side)
-        return _answer("C6" if has_edit else class_of(moves), [move.as_dict() for move, _ in moves], 0.5, spread)
+        shake = shake_of(tracks, lens.focal_px)
+        runs = runs_of(rates, pieces, picture_weight(rates, lens.focal_px / short_side, short_side), shake or 0.0)
+        moves = moves_of(runs, rates, shake)
+        return _answer(
+            "C6" if has_edit else class_of(moves, duration),
+            [move.as_dict() for move, _ in moves],
+            confidence_of(runs, rates, told),
+            float(np.median(rates.spread) / short_side),
+        )
 
 
 def _picture_replaced(tracks: Tracks) -> bool:
     kept = np.array([frame.kept for frame in tracks.frames[1:]])
-    return bool(len(kept) >= 3 and kept.min() < LOST and np.median(kept) > 3 * LOST)
+    if len(kept) < 3:
+        return False
+    at = int(kept.argmin())
+    near = np.delete(kept[max(at - 2, 0) : at + 3], min(at, 2))
+    return bool(kept[at] < LOST and near.min() > KEPT)
 
 
 def _answer(camera_class: str | None, detail: list[dict[str, Any]], confidence: float, spread: float) -> dict[str, Any]:

@@ -38,8 +38,15 @@ MIN_AMOUNT = {
     "arc": 3.0,
 }
 TRAVEL = ("truck", "pedestal", "dolly")
-MIN_COMPONENT = 0.35
+MIN_COMPONENT = {"truck": 0.35, "pedestal": 0.3, "dolly": 0.4}
 """A direction of travel is named if it has this share of the whole: a camera that looks down dollies ahead and up."""
+RISE_IN_ARC = 0.05
+"""The same for a rise or fall during an arc, which itself travels level."""
+SHAKE_MARGIN = 1.5
+"""Degrees more that a pan or tilt must reach per degree of shake."""
+PIECE_SHARE = 0.5
+"""Share of the least amount that a piece must add to a run."""
+SLIVER_SECONDS, SLIVER_SHARE = 0.75, 0.2
 MIN_SHARE = 0.3
 """A move is named if it moves the picture at least this much of what the strongest move of its time does."""
 
@@ -55,35 +62,52 @@ class Run:
     weight: float
 
 
-def picture_weight(values: Array, focal_ratio: float) -> Array:
-    """...,8 rates to typical picture motion in short sides per second. `focal_ratio` is focal over short side."""
-    scale = np.array(
-        [np.radians(1) * focal_ratio] * 2
-        + [np.radians(1) * 0.35, 0.35, 1.0, 1.0, 0.35 / focal_ratio, np.radians(1) * focal_ratio]
-    )
-    return np.asarray(np.abs(values) * scale)
+def picture_weight(rates: Rates, focal_ratio: float, short_side: int) -> Array:
+    """W,8 typical picture motion of every axis in short sides per second. `focal_ratio` is focal over short side."""
+    degree = np.radians(1) * focal_ratio
+    scale = np.array([degree, degree, np.radians(1) * 0.35, 0.35, 0.0, 0.0, 0.0, degree])
+    weights = np.abs(rates.values) * scale
+    travel = np.abs(rates.values[:, 4:7])
+    parallax = rates.spread[:, None] / short_side
+    weights[:, 4:7] = parallax * travel / np.maximum(rates.speed[:, None], 1e-9)
+    return np.asarray(weights)
 
 
-def runs_of(rates: Rates, focal_ratio: float) -> list[Run]:
-    """Every axis cut at its changes of sign; runs that are too short, slow or small beside the others are left out."""
-    weights = picture_weight(rates.values, focal_ratio)
+def runs_of(rates: Rates, pieces: list[tuple[int, int]], weights: Array, shake: float) -> list[Run]:
+    """Every axis cut at its changes of sign; runs that are too short, slow or small beside the others are left out.
+
+    Args:
+        rates: constant over each of `pieces`; weights: of `picture_weight`; shake: degrees.
+    """
     seconds = rates.ends - rates.starts
-    travel = np.linalg.norm(rates.values[:, 4:7], axis=1)
+    least = dict(MIN_AMOUNT)
+    for axis in ("pan", "tilt"):
+        least[axis] += SHAKE_MARGIN * shake
     runs = []
     for column, axis in enumerate(AXES):
         value = rates.values[:, column]
         strong = (np.abs(value) > MIN_SPEED[axis]) & (weights[:, column] > MIN_SHARE * weights.max(axis=1))
         if axis in TRAVEL:
-            strong &= np.abs(value) > MIN_COMPONENT * travel
-        sign = np.where(strong, np.sign(value), 0)
-        for first, end in _equal_runs(sign):
+            least_share = np.where((rates.values[:, 7] != 0) & (axis == "pedestal"), RISE_IN_ARC, MIN_COMPONENT[axis])
+            strong = (np.abs(value) > MIN_SPEED[axis]) & (np.abs(value) > least_share * rates.speed)
+        for first, end in pieces:
+            strong[first:end] &= abs(value[first] * seconds[first:end].sum()) > PIECE_SHARE * least[axis]
+        for first, end in _equal_runs(np.where(strong, np.sign(value), 0)):
             amount = float((value[first:end] * seconds[first:end]).sum())
             weight = float((weights[first:end, column] * seconds[first:end]).sum())
-            if seconds[first:end].sum() >= MIN_SECONDS and abs(amount) >= MIN_AMOUNT[axis]:
+            if seconds[first:end].sum() >= MIN_SECONDS and abs(amount) >= least[axis]:
                 runs.append(Run(axis, first, end, amount, weight))
     for first, end in _equal_runs(rates.tracks.astype(float)):
         runs.append(Run("tracking", first, end, 1.0, float(seconds[first:end].sum())))
-    return runs
+    return _without_slivers(runs, seconds)
+
+
+def _without_slivers(runs: list[Run], seconds: Array) -> list[Run]:
+    """Without short and small runs: what windows across a change of moves show."""
+    most = max((run.weight for run in runs), default=0.0)
+    return [
+        run for run in runs if seconds[run.first : run.end].sum() >= SLIVER_SECONDS or run.weight >= SLIVER_SHARE * most
+    ]
 
 
 def _equal_runs(sign: Array) -> list[tuple[int, int]]:
@@ -112,11 +136,34 @@ def _named(run: Run, rates: Rates) -> tuple[CameraMove, float]:
     ), run.weight
 
 
-def class_of(moves: list[tuple[CameraMove, float]]) -> str:
-    """Class whose moves last longest; of moves as long as each other, of those that move the picture most."""
+def class_of(moves: list[tuple[CameraMove, float]], seconds: float) -> str:
+    """Class whose moves last longest; of moves as long as each other, of those that move the picture most.
+
+    Time without any move counts as static; tracking for half of the clip or more decides.
+    """
     spans: dict[str, float] = {}
     for move, weight in moves:
-        if move.move != "shake":
+        if move.move not in ("shake", "static"):
             name = MOVES[move.move].camera_class
             spans[name] = spans.get(name, 0.0) + (move.end - move.start) * (1 + 0.1 * min(weight, 1.0))
+    if spans.get("C3", 0.0) >= 0.5 * seconds:
+        return "C3"
+    spans["C5"] = seconds - _covered([move for move, _ in moves if move.move not in ("shake", "static")])
     return max(spans, key=lambda name: spans[name])
+
+
+def confidence_of(runs: list[Run], rates: Rates, told: float) -> float:
+    """0..1: share of the time that could be told, times how well it is explained, times the weakest move's margin."""
+    explained = float(np.average(rates.explained, weights=np.maximum(rates.ends - rates.starts, 1e-6)))
+    ratios = [abs(run.amount) / MIN_AMOUNT[run.axis] for run in runs if run.axis in MIN_AMOUNT]
+    margin = float(np.clip(0.25 + 0.25 * min(ratios, default=3.0), 0.0, 1.0))
+    return round(float(np.clip(told, 0, 1)) * explained * margin, 4)
+
+
+def _covered(moves: list[CameraMove]) -> float:
+    """Seconds in which at least one of the moves runs."""
+    total, until = 0.0, 0.0
+    for move in sorted(moves, key=lambda move: move.start):
+        total += max(move.end - max(move.start, until), 0.0)
+        until = max(until, move.end)
+    return total

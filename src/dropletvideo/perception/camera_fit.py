@@ -58,15 +58,15 @@ def rotation(vector: Array) -> Array:
     x, y, z = vector
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     if angle < 1e-9:
-        return np.eye(3) + cross
-    return np.eye(3) + np.sin(angle) / angle * cross + (1 - np.cos(angle)) / angle**2 * (cross @ cross)
+        return np.asarray(np.eye(3) + cross)
+    return np.asarray(np.eye(3) + np.sin(angle) / angle * cross + (1 - np.cos(angle)) / angle**2 * (cross @ cross))
 
 
 def _rotation_vector(matrix: Array) -> Array:
     axis = np.array([matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]])
     sine, cosine = np.linalg.norm(axis) / 2, (np.trace(matrix) - 1) / 2
     if sine < 1e-9:
-        return axis / 2
+        return np.asarray(axis / 2)
     return np.asarray(axis / (2 * sine) * np.arctan2(sine, cosine))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dropletvideo.perception.camera_fit import Array, basis
 from dropletvideo.perception.camera_solve import solve_span
@@ -36,9 +37,13 @@ class Rates:
     Attributes:
         times: W middle of each window, seconds from the clip's start.
         starts, ends: W the part of the clip that each window stands for (they touch).
-        values: W,8 per second: degrees for pan, tilt, roll and arc, log for zoom, parallax over the short side for travel.
+        values: W,8 per second: degrees for pan, tilt, roll and arc, log for zoom, parallax over the short side for
+            travel.
         spread: W spread of parallax over the points (px per second).
         travels: W True where the span of the window shows travel.
+        speed: W length of the travel's three rates.
+        explained: W how far the hypothesis of the span explains the points, 0..1.
+        turns: W,4 pan, tilt, roll, log zoom of each window (radians), unsmoothed.
         tracks: W True where the camera keeps up with a subject.
     """
 
@@ -47,8 +52,11 @@ class Rates:
     ends: Array
     values: Array
     spread: Array
-    travels: Array
-    tracks: Array
+    travels: NDArray[np.bool_]
+    speed: Array
+    explained: Array
+    turns: Array
+    tracks: NDArray[np.bool_]
 
 
 def spans_of(windows: list[Window]) -> list[tuple[int, int, int]]:
@@ -77,6 +85,7 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
     values = np.zeros((len(windows), len(AXES)))
     spread = np.zeros(len(windows))
     travels = np.zeros(len(windows), bool)
+    explained = np.array([window.turn_share for window in windows])
     for first, end, hypothesis in spans_of(windows):
         span = windows[first:end]
         seconds = np.array([window.seconds for window in span])[:, None]
@@ -85,13 +94,27 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
             answer = solve_span(span, DIRECTIONS[hypothesis - 1], lens)
             if _shows_travel(span, answer.cost):
                 travels[first:end], spread[first:end] = True, answer.spread / seconds[:, 0]
+                explained[first:end] = np.exp(-max(answer.cost - 1.0, 0.0) / 4)
                 travel = answer.distance[:, None] * answer.direction * [1, -1, 1] * lens.focal_px / short_side
                 values[first:end] = np.concatenate([answer.turns, travel, 0 * travel[:, :1]], axis=1) / seconds
     values[:, :3] = np.degrees(values[:, :3])
     times = np.array([(w.start + w.end) / 2 for w in windows])
     middles = (times[1:] + times[:-1]) / 2
     starts, ends = np.concatenate([[0.0], middles]), np.concatenate([middles, [duration]])
-    return Rates(times, starts, ends, values, spread, travels, np.zeros(len(windows), bool))
+    seconds = np.array([window.seconds for window in windows])[:, None]
+    turns = np.concatenate([np.radians(values[:, :3]), values[:, 3:4]], axis=1) * seconds
+    return Rates(
+        times,
+        starts,
+        ends,
+        values,
+        spread,
+        travels,
+        np.linalg.norm(values[:, 4:7], axis=1),
+        explained,
+        turns,
+        np.zeros(len(windows), bool),
+    )
 
 
 def _shows_travel(span: list[Window], cost: float) -> bool:
@@ -100,11 +123,11 @@ def _shows_travel(span: list[Window], cost: float) -> bool:
     below = [window.near_below for window in span if window.near_below is not None]
     trusted = share < TURN_SHARE or (len(below) > 0 and float(np.mean(below)) > NEAR_BELOW)
     ratio = TRAVEL_RATIO if trusted else DOUBTED_RATIO
-    return turning > ratio * max(cost, 0.9)
+    return bool(turning > ratio * max(cost, 0.9))
 
 
-MOSTLY = 0.5
-"""Share of the windows of a piece that must show a held subject."""
+MOSTLY, NEARLY_ALL, MIN_TOLD = 0.5, 0.7, 3
+"""Share of the windows of a piece that must show a held subject: in travel, and in a pan; and their least number."""
 STEP = np.array([0.6, 0.6, 0.8, 0.012, 0.015, 0.015, 0.03, 0.6])
 """Change of each rate that counts as one unit of noise, at least (columns of `Rates.values`)."""
 PIECE_PRICE = 25.0
@@ -133,13 +156,13 @@ def pieces_of(values: Array, seconds: float) -> list[tuple[int, int]]:
     return pieces[::-1]
 
 
-def smooth(rates: Rates, seconds: float) -> tuple[Rates, list[tuple[int, int]]]:
-    """The same time line with every rate replaced by the mean of its piece, and the pieces; `seconds` is the baseline."""
+def smooth(rates: Rates, windows: list[Window]) -> tuple[Rates, list[tuple[int, int]]]:
+    """The same time line with every rate replaced by the mean of its piece, and the pieces."""
     values = rates.values.copy()
-    pieces = pieces_of(values, seconds)
+    pieces = pieces_of(values, float(np.median([window.seconds for window in windows])))
     for first, end in pieces:
         values[first:end] = np.mean(values[first:end], axis=0)
-    return replace(rates, values=values), pieces
+    return replace(rates, values=values, speed=np.linalg.norm(values[:, 4:7], axis=1)), pieces
 
 
 def with_arcs(rates: Rates, focal_px: float) -> Rates:
@@ -147,9 +170,9 @@ def with_arcs(rates: Rates, focal_px: float) -> Rates:
     values = rates.values.copy()
     pan, truck = values[:, 0], values[:, 4]
     ratio = rates.spread / np.maximum(np.abs(np.radians(pan)) * focal_px, 1e-6)
-    arcs = rates.travels & (pan * truck < 0) & (ratio > ARC_RATIO[0]) & (ratio < ARC_RATIO[1])
+    arcs = np.asarray(rates.travels) & (pan * truck < 0) & (ratio > ARC_RATIO[0]) & (ratio < ARC_RATIO[1])
     values[arcs, 7] = -pan[arcs]
-    values[np.ix_(arcs, [0, 4])] = 0.0
+    values[arcs, 0] = values[arcs, 4] = 0.0
     return replace(rates, values=values)
 
 
@@ -159,14 +182,16 @@ def with_tracking(
     """Travel with a subject held in the view becomes tracking; `picture` is height and width of the sampled frames."""
     values, tracks = rates.values.copy(), rates.tracks.copy()
     for first, end in pieces:
-        held = []
+        if values[first:end, 7].any():
+            continue
+        told = []
         for at in range(first, end):
-            angles = np.concatenate([np.radians(values[at, :3]), values[at, 3:4]]) * windows[at].seconds
-            focal_px = windows[at].focal_px
-            turning = basis(windows[at].m) @ angles * focal_px if rates.travels[at] else 0.0
-            held.append(holds_subject(pairs[at], turning, *picture))
-        told = [answer for answer in held if answer is not None]
-        if told and np.mean(told) >= MOSTLY and len(told) >= MOSTLY * len(held) and not values[first:end, 7].any():
+            window = windows[at]
+            turning = basis(window.m) @ rates.turns[at] * window.focal_px if rates.travels[at] else 0.0
+            answer = holds_subject(pairs[at], turning, *picture)
+            told += [] if answer is None else [answer]
+        needed = MOSTLY if rates.travels[first:end].all() else NEARLY_ALL
+        if len(told) >= max(MIN_TOLD, MOSTLY * (end - first)) and np.mean(told) >= needed:
             tracks[first:end] = True
             values[first:end, 4:7] = 0.0
     return replace(rates, values=values, tracks=tracks)

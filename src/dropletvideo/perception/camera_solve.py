@@ -7,13 +7,21 @@ what lies lower in the picture is nearer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 
 from dropletvideo.perception.camera_fit import Array, basis, epipolar, fit_travel
-from dropletvideo.perception.camera_windows import COST_LIMIT, WINDOW_WEIGHT, Lens, Window
+from dropletvideo.perception.camera_windows import (
+    COST_LIMIT,
+    DIRECTIONS,
+    WINDOW_WEIGHT,
+    Lens,
+    Pair,
+    Window,
+    make_windows,
+)
 
 SUBSETS = np.array(list(product([False, True], repeat=4)))
 """All choices of pan, tilt, roll, zoom that go with the travel."""
@@ -24,6 +32,9 @@ PRIOR = np.array([0.15, 0.15, 0.15, 0.15])
 NEAR_BELOW = 2.0
 """Preference, in squared noise units, for nearer points to lie lower."""
 MOST_WINDOWS = 12
+FOCAL_PAIRS, FOCAL_FACTORS = 3, (0.7, 1.6, 2.4)
+FITS_WELL, MUCH_BETTER = 2.0, 0.7
+"""Mean squared residual in noise units below which the focal length is not doubted, and what another must reach."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,26 @@ def solve_span(windows: list[Window], direction: Array, lens: Lens) -> Travelled
         distance.append(float(np.median(along / system.length)))
         spread.append(float(near - far) * lens.focal_px)
     return Travelled(direction, np.array(turns), np.array(distance), np.array(spread), float(pooled[chosen]))
+
+
+def refocus(pairs: list[Pair], lens: Lens) -> Lens:
+    """Another focal length, if travel with positive depths fits far better with it; `lens` if it fits well already."""
+    some = pairs[:: -(-len(pairs) // FOCAL_PAIRS)]
+    first = _travel_cost(some, lens)
+    if first < FITS_WELL:
+        return lens
+    others = [replace(lens, focal_px=lens.focal_px * factor) for factor in FOCAL_FACTORS]
+    costs = [_travel_cost(some, other) for other in others]
+    best = int(np.argmin(costs))
+    return others[best] if costs[best] < MUCH_BETTER * first else lens
+
+
+def _travel_cost(pairs: list[Pair], lens: Lens) -> float:
+    windows = make_windows(pairs, lens)
+    if min(float(np.mean([window.turn_cost for window in windows])), 2 * FITS_WELL) < 2 * FITS_WELL:
+        return 0.0
+    direction = DIRECTIONS[int(np.sum([window.travel_costs for window in windows], axis=0).argmin())]
+    return solve_span(windows, direction, lens).cost
 
 
 def _refine(windows: list[Window], direction: Array) -> Array:

@@ -24,7 +24,7 @@ CHECK_PX = 0.7
 """A point that does not come back to within this is dropped."""
 WINDOW_PX = 17
 LEVELS = 4
-SEARCH = {
+SEARCH: dict[str, Any] = {
     "winSize": (WINDOW_PX, WINDOW_PX),
     "maxLevel": LEVELS,
     "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01),
