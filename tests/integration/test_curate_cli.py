@@ -44,6 +44,7 @@ def folder(tmp_path_factory):
     (root / "d_truncated.mp4").write_bytes(whole[: len(whole) * 2 // 3])
     (root / "e_text.mp4").write_text("this is not a video\n" * 50)
     write_audio(root / "f_audio_only.mp4")
+    write_no_frames(root / "g_no_frames.mp4")
     (root / "notes.txt").write_text("passed over")
     return root
 
@@ -59,6 +60,15 @@ def write_audio(path):
             container.mux(packet)
 
 
+def write_no_frames(path):
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.start_encoding()
+
+
 @pytest.fixture(scope="module")
 def curated(folder, tmp_path_factory):
     """The data set that one CLI call makes of the folder, and the call's result."""
@@ -70,9 +80,9 @@ def curated(folder, tmp_path_factory):
 def test_bad_files_become_rows_and_the_others_finish(curated):
     out, result = curated
     assert result.exit_code == 3, result.output
-    assert result.output.strip().splitlines()[-1].startswith("4 failed")
+    assert result.output.strip().splitlines()[-1].startswith("5 failed")
     errors = {Path(row["video_path"]).name: row for row in query(out, "select * from errors")}
-    assert set(errors) == {"c_empty.mp4", "d_truncated.mp4", "e_text.mp4", "f_audio_only.mp4"}
+    assert set(errors) == {"c_empty.mp4", "d_truncated.mp4", "e_text.mp4", "f_audio_only.mp4", "g_no_frames.mp4"}
     assert all(row["stage"] and row["reason"] for row in errors.values())
     assert "empty" in errors["c_empty.mp4"]["reason"]
     assert "audio" in errors["f_audio_only.mp4"]["reason"]
@@ -110,7 +120,7 @@ def test_the_same_command_again_measures_nothing_and_keeps_the_errors(curated, f
     before = query(out, "select * from clips order by clip_id")
     again = curate([folder], out, in_process=True)
     assert again.summary.decodes == 0
-    assert again.summary.failures == 4
+    assert again.summary.failures == 5
     assert repr(query(out, "select * from clips order by clip_id")) == repr(before)
 
 
@@ -175,7 +185,7 @@ def test_dry_run_says_what_would_be_done_and_writes_nothing(folder, tmp_path):
     out = tmp_path / "set"
     shown = CliRunner().invoke(application, ["curate", str(folder), "--out", str(out), "--dry-run", "--json"])
     plan = json.loads(shown.output)
-    assert plan["videos"] == 6
+    assert plan["videos"] == 7
     assert plan["passed_over"] == 1
     assert plan["decodes_per_video"] == 1
     assert [stage["stage"] for stage in plan["stages"]] == list(load_recipe("cpu").stages)
