@@ -220,14 +220,15 @@ def test_decoded_clips_are_close_to_what_was_rendered(tmp_path):
     assert 10 * np.log10(255**2 / (error**2).mean()) > 28  # colour at half size costs most of it
 
 
-def test_an_interrupted_write_leaves_nothing_under_the_final_name(tmp_path, monkeypatch):
+def test_an_interrupted_write_leaves_no_video_and_nothing_half_written(tmp_path, monkeypatch):
     def stop(*args, **kwargs):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dropletvideo.world.footage.render_shot", stop)
     with pytest.raises(KeyboardInterrupt):
         write_clips(tmp_path, 1, 1, WorldConfig.training(), size=(16, 16))
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("*.mp4")) == []
+    assert not [path for path in tmp_path.iterdir() if "part" in path.name]
 
 
 def test_the_verb_writes_files_and_prints_json(tmp_path):

@@ -15,7 +15,7 @@ from dropletvideo.world import effects
 from dropletvideo.world.config import Span, WorldConfig
 from dropletvideo.world.effects import Frame
 from dropletvideo.world.shot import Shot, draw_shot
-from dropletvideo.world.truth import Take, TrueBoundary
+from dropletvideo.world.truth import Take, Title, TrueBoundary
 
 JoinKind = Literal["cut", "fade", "dissolve", "wipe"]
 EffectKind = Literal["speed_ramp", "flash", "inset"]
@@ -79,16 +79,6 @@ class Join:
     length: int
     colour: int = 0
     way: effects.WipeWay = "right"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Title:
-    """Letters over a take from `start` to `end` (frames of the file)."""
-
-    text: str
-    place: Literal["bottom", "top", "middle"]
-    start: int
-    end: int
 
 
 RenderStill = Callable[[int, float, float], Frame]

@@ -122,8 +122,8 @@ def _write_clip(job: _Job) -> Path:
     shot = _sized(draw_shot(job.seed, job.world), job.size)
     path = job.out / f"clip-{job.seed:07d}.mp4"
     take = Take(shot=shot, start_frame=0, end_frame=shot.num_frames)
+    write_truth(path, [take], seed=job.seed)  # before the video, so that no video stands without its truth
     write_video(path, shot_frames(shot), playback_fps=shot.source_fps, crf=shot.crf, metadata=_tag(job, [shot]))
-    write_truth(path, [take], [], rate=shot.source_fps, size=(shot.height, shot.width), seed=job.seed)
     return path
 
 
@@ -138,8 +138,8 @@ def _write_raw(job: _Job, footage: FootageConfig) -> Path:
     cut = draw_cut(job.seed, footage, size=job.size)
     path = job.out / f"raw-{job.seed:07d}.mp4"
     shots = [take.shot for take in cut.takes]
+    write_truth(path, cut.takes, cut.boundaries, cut.titles, seed=job.seed)
     write_video(path, cut_frames(cut), playback_fps=cut.source_fps, crf=cut.crf, metadata=_tag(job, shots))
-    write_truth(path, cut.takes, cut.boundaries, rate=cut.source_fps, size=(cut.height, cut.width), seed=job.seed)
     return path
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,16 @@ class TrueBoundary:
     frame: int
     end_frame: int
     kind: BoundaryKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Title:
+    """Letters over frames `start` to `end` (exclusive) of the file."""
+
+    text: str
+    place: Literal["bottom", "top", "middle"]
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +115,9 @@ def _event(take: Take, event: Event) -> dict[str, Any]:
 def write_truth(
     video: Path,
     takes: Sequence[Take],
-    boundaries: Sequence[TrueBoundary],
+    boundaries: Sequence[TrueBoundary] = (),
+    titles: Sequence[Title] = (),
     *,
-    rate: float,
-    size: tuple[int, int],
     seed: int,
 ) -> None:
     """Write both truth files beside `video`; each appears whole or not at all.
@@ -116,14 +125,15 @@ def write_truth(
     The .npz holds `K` F,3,3 and `cam_to_world` F,4,4 per frame of the file (during a blend: of the take that the frame
     is counted to), `shot` F (number of the take), `boxes_S` F_S,O,4 and `visibility_S` F_S,O per take S.
     """
-    height, width = size
+    height, width = takes[0].shot.delivery_shape
     truth = {
-        "fps": rate,
+        "fps": takes[0].shot.source_fps,
         "frames": takes[-1].end_frame,
         "height": height,
         "width": width,
         "seed": seed,
         "boundaries": [asdict(boundary) for boundary in boundaries],
+        "titles": [asdict(title) for title in titles],
         "shots": [shot_truth(take) for take in takes],
     }
     arrays: dict[str, Any] = {}
