@@ -161,6 +161,14 @@ def test_select_shows_the_funnel_and_report_and_export_follow_it(curated, tmp_pa
     for shift in (-1, 1):
         assert (error(0) < 0.8 * error(shift)).all(), "frame k of the file is frame 36 + k of the source"
     assert np.diff(cut.times) == pytest.approx(1 / RATE, abs=1e-3)
+    again = ["export", str(out), "--selection", "later", "--out", str(tmp_path / "videofolder"), "--short-side", "48"]
+    file = tmp_path / "videofolder/train" / row["file_name"]
+    stamps = [file.stat().st_mtime_ns]
+    for more in (again[:-2], again, again):
+        assert run.invoke(application, more).exit_code == 0
+        stamps.append(file.stat().st_mtime_ns)
+    assert stamps[0] == stamps[1] != stamps[2] == stamps[3], "a file is cut anew only for other settings"
+    assert json.loads((tmp_path / "videofolder/train/metadata.jsonl").read_text())["height"] == 48
     with (tmp_path / "miradata/miradata.csv").open() as file:
         (mira,) = csv.DictReader(file)
     assert (mira["framestamp"], mira["timestamp"]) == ("[36, 76]", "['0:00:03.000', '0:00:06.333']")

@@ -123,10 +123,7 @@ def build_page(data: ReportData) -> Page:
     """The report of a data set."""
     page = Page(f"Data set {data.name}", _subtitle(data))
     _opening(page, data)
-    _funnel(page, data)
-    shown = Thumbnails(_shown(data))
-    _clips(page, data, shown)
-    _camera(page, data)
+    add_dataset(page, data)
     _measures(page, data)
     _shots(page, data)
     _speed(page, data)
@@ -135,6 +132,13 @@ def build_page(data: ReportData) -> Page:
         page.section("Recipe", "What was run; every parameter that changes a value is in the stages' fingerprints.")
         page.code(data.recipe)
     return page
+
+
+def add_dataset(page: Page, data: ReportData) -> None:
+    """Funnel, clips and camera of a data set: what other reports show of it."""
+    _funnel(page, data)
+    _clips(page, data, Thumbnails(_shown(data)))
+    _camera(page, data)
 
 
 def _subtitle(data: ReportData) -> str:

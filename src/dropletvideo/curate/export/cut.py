@@ -32,15 +32,15 @@ class Cut:
     def __call__(self, clips: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         """Write clips; `{clip_id, video_path, reason}` for each that could not be written.
 
-        A file that is there already is kept: names are clip ids, and files appear only when complete.
+        A file that was cut before with the same settings is kept: names are clip ids, and files appear only when
+        complete.
         """
         failures = []
         for clip in clips:
             heartbeat()
-            if self.path_of(clip).exists():
-                continue
             try:
-                self._write(clip)
+                if not self._is_cut(clip):
+                    self._write(clip)
             except DropletError as error:
                 found = {"clip_id": str(clip["clip_id"]), "video_path": str(clip["video_path"])}
                 failures.append({**found, "reason": str(error)})
@@ -50,6 +50,14 @@ class Cut:
         """Where a clip's file lies."""
         return self.folder / f"{clip['clip_id']}.mp4"
 
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {"crf": self.crf, "preset": self.preset, "short_side": self.short_side}
+
+    def _is_cut(self, clip: Mapping[str, Any]) -> bool:
+        path = self.path_of(clip)
+        return path.exists() and (media.read_metadata(path) or {}).get("cut") == self._settings
+
     def _write(self, clip: Mapping[str, Any]) -> None:
         path, start, end = str(clip["video_path"]), int(clip["start_frame"]), int(clip["end_frame"])
         times = _times(path, start, end) if media.probe(path).is_variable_rate is not False else None
@@ -57,7 +65,7 @@ class Cut:
             self.path_of(clip),
             _frames(path, start, end, self.short_side),
             playback_fps=float(clip["source_fps"]),
-            metadata={key: clip[key] for key in TAG_COLUMNS if clip.get(key) is not None},
+            metadata={"cut": self._settings, **{key: clip[key] for key in TAG_COLUMNS if clip.get(key) is not None}},
             crf=self.crf,
             preset=self.preset,
             times=times,

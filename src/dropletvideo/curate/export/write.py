@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dropletvideo import engine, runtime
+from dropletvideo import engine, media, runtime
 from dropletvideo.curate.export import miradata, videofolder
 from dropletvideo.curate.export.cut import Cut
 from dropletvideo.curate.recipe import hint
@@ -59,9 +59,16 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     cut = Cut(folder=folder, crf=crf, short_side=short_side)
     failures = _cut_all(cut, clips, workers or runtime.usable_cpus(), timeout_seconds)
-    written = [clip for clip in clips if cut.path_of(clip).exists()]
+    failed = {failure["clip_id"] for failure in failures}
+    written = [_as_cut(cut, clip) for clip in clips if clip["clip_id"] not in failed]
     tables = form.write_tables(target, written)
     return Exported(chosen=len(clips), written=len(written), failures=tuple(failures), tables=tuple(tables))
+
+
+def _as_cut(cut: Cut, clip: dict[str, Any]) -> dict[str, Any]:
+    """A clip's row with the size of its file."""
+    info = media.probe(cut.path_of(clip))
+    return {**clip, "height": info.height, "width": info.width}
 
 
 def chosen_clips(root: Path, selection: str) -> list[dict[str, Any]]:
@@ -76,7 +83,7 @@ def chosen_clips(root: Path, selection: str) -> list[dict[str, Any]]:
 def _cut_all(
     cut: Cut, clips: Sequence[dict[str, Any]], workers: int, timeout_seconds: float | None
 ) -> list[dict[str, str]]:
-    """Cut in batches of one video each; a worker that dies or hangs fails the rest of its batch only."""
+    """Cut in batches of one video each; a worker that dies or hangs fails its batch only."""
     batches = _batches(sorted(clips, key=lambda clip: (clip["video_path"], clip["start_frame"])))
     failures: list[dict[str, str]] = []
     with runtime.progress("cutting clips", len(clips)) as bar:
@@ -86,9 +93,8 @@ def _cut_all(
             if not isinstance(result, Exception):
                 failures.extend(result)
                 continue
-            lost = [clip for clip in batch if not cut.path_of(clip).exists()]
             failures.extend(
-                {"clip_id": c["clip_id"], "video_path": c["video_path"], "reason": str(result)} for c in lost
+                {"clip_id": clip["clip_id"], "video_path": clip["video_path"], "reason": str(result)} for clip in batch
             )
     return failures
 
