@@ -26,7 +26,9 @@ def train(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
 ) -> None:
-    """Train by a recipe; interrupt it and give the same command to go on, bit for bit.
+    """Train by a recipe; interrupt it and give the same command to go on.
+
+    On a CPU with the same number of threads the result is then the same to the bit.
 
     OUT becomes a model folder for droplet generate, with run.json, log.jsonl, samples/ and checkpoints/.
 

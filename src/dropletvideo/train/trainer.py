@@ -1,4 +1,8 @@
-"""The training loop: resumable to the bit, stoppable at any step, readable while it runs."""
+"""The training loop: stoppable at any step, readable while it runs, and resumed as if it had never stopped.
+
+On a CPU with the same number of threads an interrupted and resumed run gives the same bits as a whole one: what a step
+draws is a function of (seed, step), and a checkpoint holds everything else.
+"""
 
 from __future__ import annotations
 
