@@ -22,13 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from dropletvideo import runtime
-from dropletvideo.evaluate.codec import load_codec
 from dropletvideo.evaluate.metric import ScoredRow
 from dropletvideo.evaluate.metrics.camera import single_move_found
 from dropletvideo.evaluate.report import write_report
 from dropletvideo.evaluate.rows import MODEL, scores_of
 from dropletvideo.evaluate.score import EvaluateConfig, Evaluation, evaluate_manifest
-from dropletvideo.generate.batch import generate_batch
 from dropletvideo.world.suite import SuiteConfig, write_suite
 
 LEAST_RATIO = 1.5
@@ -56,6 +54,9 @@ def main() -> None:
 
 def figures(model: str, requests: Path, out: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Generate and measure the suite with one model."""
+    from dropletvideo.evaluate.codec import load_codec  # torch: here, so that worker processes start without it
+    from dropletvideo.generate.batch import generate_batch
+
     given = {"num_inference_steps": options.steps, "guidance_scale": options.guidance}
     began = time.perf_counter()
     batch = generate_batch(requests, out, model=model, **{key: v for key, v in given.items() if v is not None})

@@ -55,18 +55,19 @@ def add_scores(page: Page, evaluation: Evaluation) -> None:
 
 def add_score_table(page: Page, summary: Mapping[str, Any]) -> None:
     """The table of all scores and systems, and what each metric says."""
-    page.section(
-        "Scores beside baselines", "Mean with its 95 % bootstrap interval. ↑ higher is better, ↓ lower is better."
-    )
+    page.section("Scores beside baselines", "Means; ↑ higher is better, ↓ lower is better.")
     systems = summary["systems"]
-    rows = []
+    short, full = [], []
     for column in summary["columns"]:
         unit = f", {column['unit']}" if column["unit"] else ""
-        row = {"score": f"{column['label']}{unit}{ARROWS[column['better']]}"}
-        row |= {name: _unbroken(found["scores"].get(column["name"]), column) for name, found in systems.items()}
-        rows.append(row)
-    headings = [Column(key=name, title=found["label"]) for name, found in systems.items()]
-    page.table(rows, [Column(key="score"), *headings])
+        label = {"score": f"{column['label']}{unit}{ARROWS[column['better']]}"}
+        shown_by = {name: _unbroken(found["scores"].get(column["name"]), column) for name, found in systems.items()}
+        full.append(label | shown_by)
+        short.append(label | {n: text if n == MODEL else text.split("\u00a0")[0] for n, text in shown_by.items()})
+    headings = [Column(key="score"), *(Column(key=name, title=found["label"]) for name, found in systems.items())]
+    page.table(short, headings, caption="The model with its 95 % bootstrap interval, drawn over images or prompts.")
+    with page.fold("The same with all intervals"):
+        page.table(full, headings)
     page.items([f"**{metric['title']}.** {metric['about']}" for metric in summary["metrics"].values()])
 
 
@@ -127,7 +128,7 @@ def add_camera(page: Page, summary: Mapping[str, Any]) -> None:
 
 
 def add_videos(page: Page, evaluation: Evaluation) -> None:
-    """Best and worst videos of the model by its first ranking column, with the baselines of the first as players."""
+    """Best and worst videos of the model by each ranking score, and the baselines of one request as strips."""
     scored = [
         ScoredRow(row=result.row, measures=result.measures, scores=scores_of(result, evaluation.metrics))
         for result in evaluation.results
@@ -135,15 +136,14 @@ def add_videos(page: Page, evaluation: Evaluation) -> None:
     ]
     for column in _ranking_columns(evaluation.summary):
         ranked = _ranked(scored, column)
-        if not ranked:
-            continue
-        count = min(SHOWN_VIDEOS, max(1, len(ranked) // 2))
+        if len(ranked) < 2 or ranked[0].scores[column["name"]] == ranked[-1].scores[column["name"]]:
+            continue  # nothing is better than anything
+        count = min(SHOWN_VIDEOS, len(ranked) // 2)
         page.section(f"Best and worst by {column['label']}")
         page.heading("Best")
         page.videos(_players(ranked[:count], column))
-        if len(ranked) > 1:
-            page.heading("Worst")
-            page.videos(_players(ranked[-count:][::-1], column))
+        page.heading("Worst")
+        page.videos(_players(ranked[-count:][::-1], column))
     _add_strips(page, evaluation.results)
 
 
@@ -248,7 +248,8 @@ def _players(rows: Sequence[ScoredRow], column: Mapping[str, Any]) -> list[Playe
         value = each.scores[column["name"]]
         motion = "" if each.row.motion is None else f" · M={each.row.motion:g}"
         asked = f" · asked {', '.join(each.row.moves)}" if each.row.moves else ""
-        note = f"{value:.{column['decimals']}f} {column['unit']}{motion}{asked}"
+        found = f", measured {', '.join(each.measures.get('camera_moves') or ['none'])}" if each.row.moves else ""
+        note = f"{value:.{column['decimals']}f} {column['unit']}{motion}{asked}{found}"
         players.append(Player(video=each.row.video, caption=each.row.id, note=note))
     return players
 

@@ -23,7 +23,7 @@ _COLUMNS = (
         label="motion, consistent flow",
         unit="diagonals/s",
         better="neither",
-        decimals=4,
+        decimals=3,
     ),
     Column(name="consistent_share", label="pixels with consistent flow", unit="share", better="neither", decimals=2),
 )
