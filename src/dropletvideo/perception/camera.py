@@ -7,6 +7,9 @@ be told is left out, never guessed.
 Columns: `camera_class` (C1..C6 or None), `camera_moves` (names in time order), `camera_detail` (move, start and end in
 seconds from the clip's start, amount in the unit of `moves.MOVES`), `camera_confidence` 0..1 (higher is surer),
 `camera_parallax` (spread of parallax over the short side per second: 0 for a camera that only turns).
+
+Sources: the motion field of a moving camera, fitted as in `camera_fit.py` (Heeger and Jepson 1992); the classes are
+those of DropletVideo's supplement, section A.
 """
 
 from __future__ import annotations
