@@ -232,8 +232,11 @@ def _span(estimate: dict[str, Any] | None) -> str:
 
 
 def _found_share(summary: dict[str, Any]) -> float | None:
+    """Share of the single-move videos with M of 16 or less in which the asked move was measured."""
     camera = summary["systems"]["model"]["tables"].get("camera")
-    return None if camera is None else _value(camera["single_move"].get("up_to_16"))
+    cells = [] if camera is None else [c for c in camera["single_move"]["by_motion"] if c["motion"] <= 16]
+    count = sum(cell["count"] for cell in cells)
+    return sum(cell["value"] * cell["count"] for cell in cells if cell["count"]) / count if count else None
 
 
 def _decodes(curated: dict[str, Any]) -> float | None:
