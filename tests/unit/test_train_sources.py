@@ -93,8 +93,8 @@ def test_truth_captions_tell_only_what_a_window_shows(tmp_path):
     captions = catalog_captions(row)
     assert caption_source(row) == "truth"
     assert captions(0.0, 3.3) == ("A red cube on sand. The camera pans left, then zooms in.", "Long words.")
-    assert captions(0.0, 1.6) == ("A red cube on sand. The camera pans left.",)
-    assert captions(1.8, 3.0) == ("A red cube on sand. The camera zooms in.",)
+    assert captions(0.0, 1.6) == ("A red cube on sand. The camera pans left.", "The camera pans left.")
+    assert captions(1.8, 3.0) == ("A red cube on sand. The camera zooms in.", "The camera zooms in.")
 
 
 def test_a_clip_across_two_shots_has_no_truth(tmp_path):

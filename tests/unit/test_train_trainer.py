@@ -151,12 +151,14 @@ def test_other_recipe_and_damaged_checkpoint_are_refused(tmp_path):
 
 
 def test_old_checkpoints_go_and_no_temporary_file_stays(tmp_path):
-    run = trainer(tmp_path, checkpoint_minutes=1e-9, keep_checkpoints=2)
+    run = trainer(tmp_path, hooks=stop_at(20), checkpoint_minutes=1e-9, keep_checkpoints=2)
     run.run()
-    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
-        "step-00000029.pt",
-        "step-00000030.pt",
-    ]
+    names = [path.name for path in sorted((tmp_path / "checkpoints").iterdir())]
+    assert names == ["step-00000019.pt", "step-00000020.pt"]
+    again = trainer(tmp_path, checkpoint_minutes=1e-9)
+    again.resume()
+    again.run()
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000030.pt"]
 
 
 def test_max_minutes_ends_the_run_and_the_decay(tmp_path):

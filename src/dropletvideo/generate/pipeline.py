@@ -188,9 +188,10 @@ class DropletVideoPipeline(DiffusionPipeline):
 
     @property
     def device_of_work(self) -> torch.device:
-        """Where the transformer runs."""
-        device: torch.device = self._execution_device
-        return device
+        """Where the transformer runs; other parts may lie elsewhere."""
+        hook = getattr(self.transformer, "_hf_hook", None)  # set by diffusers' offloading
+        device = getattr(hook, "execution_device", None)
+        return torch.device(device if device is not None else self.transformer.device)
 
     def _warn_about(self, motions: Sequence[float]) -> None:
         for value in sorted(set(motions)):

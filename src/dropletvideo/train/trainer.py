@@ -159,8 +159,8 @@ class Trainer:
         self.log.restart_at(self.progress.step)
         return True
 
-    def save(self) -> Path:
-        """Write a checkpoint of this very step."""
+    def save(self, *, keep: int | None = None) -> Path:
+        """Write a checkpoint of this very step; `keep` so many, the configured number by default."""
         state: dict[str, Any] = {
             "identity": self.identity,
             "model": self.model.state_dict(),
@@ -170,7 +170,7 @@ class Trainer:
             "progress": vars(self.progress).copy(),
             "since_log": list(self._since_log),
         }
-        return save_checkpoint(self.checkpoints, self.progress.step, state, keep=self.loop.keep_checkpoints)
+        return save_checkpoint(self.checkpoints, self.progress.step, state, keep=keep or self.loop.keep_checkpoints)
 
     def run(self) -> Outcome:
         """Train to the end, or until SIGINT or SIGTERM asks to stop; either way the last step is saved."""
@@ -186,7 +186,7 @@ class Trainer:
                 if time.monotonic() - saved_at > self.loop.checkpoint_minutes * 60:
                     self.save()
                     saved_at = time.monotonic()
-        self.save()
+        self.save(keep=1 if self._is_done() else None)
         return Outcome("finished" if self._is_done() else "stopped", self.progress)
 
     def held_out_loss(self) -> float | None:

@@ -85,7 +85,7 @@ class _Captions:
 
     def __call__(self, start: float, end: float) -> tuple[str, ...]:
         caption = caption_of(shot_within(self.shot, start, end))
-        return caption["short"], caption["dense"]
+        return caption["short"], caption["dense"], caption["camera"]
 
 
 def shot_within(shot: Shot, start: float, end: float) -> Shot:
