@@ -74,7 +74,10 @@ def row_with_truth(tmp_path, start_frame=40, end_frame=140):
         "start_frame": 30,
         "end_frame": 150,
         "moves": MOVES,
-        "caption": {"short": "A red cube on sand. The camera pans left, then zooms in.", "dense": "Long words."},
+        "caption": {
+            "short": "A red cube on sand. The camera pans left, then zooms in.",
+            "camera": "The camera pans left, then zooms in.",
+        },
     }
     truth = {"fps": 30.0, "shots": [{"start_frame": 0, "end_frame": 30}, shot]}
     (tmp_path / "raw.truth.json").write_text(json.dumps(truth))
@@ -92,7 +95,10 @@ def test_truth_captions_tell_only_what_a_window_shows(tmp_path):
     row = row_with_truth(tmp_path)
     captions = catalog_captions(row)
     assert caption_source(row) == "truth"
-    assert captions(0.0, 3.3) == ("A red cube on sand. The camera pans left, then zooms in.", "Long words.")
+    assert captions(0.0, 3.3) == (
+        "A red cube on sand. The camera pans left, then zooms in.",
+        "The camera pans left, then zooms in.",
+    )
     assert captions(0.0, 1.6) == ("A red cube on sand. The camera pans left.", "The camera pans left.")
     assert captions(1.8, 3.0) == ("A red cube on sand. The camera zooms in.", "The camera zooms in.")
 

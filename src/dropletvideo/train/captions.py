@@ -57,7 +57,7 @@ class _TruthCaptions:
         caption, moves = self.shot["caption"], self.shot["moves"]
         shown = moves_within(moves, start + self.offset, end + self.offset)
         if not shown or len(shown) == len(moves) or end == float("inf"):
-            return tuple(str(caption[kind]) for kind in ("short", "dense", "camera") if kind in caption)
+            return tuple(str(caption[kind]) for kind in ("short", "camera") if kind in caption)
         opening = str(caption["short"]).split(". ")[0]
         return f"{opening}. {camera_sentence(shown)}", camera_sentence(shown)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,7 @@ from dropletvideo.world.config import WorldConfig, check_training_seed
 from dropletvideo.world.render import render_shot
 from dropletvideo.world.shot import Shot, draw_shot
 
-VERSION = 1
-LEAST_SHARE = 0.2
+VERSION = 2
 
 
 class WorldData(BaseModel):
@@ -84,20 +83,6 @@ class _Captions:
     shot: Shot
 
     def __call__(self, start: float, end: float) -> tuple[str, ...]:
-        caption = caption_of(shot_within(self.shot, start, end))
-        return caption["short"], caption["dense"], caption["camera"]
-
-
-def shot_within(shot: Shot, start: float, end: float) -> Shot:
-    """The shot with only those camera moves that fill a fifth or more of the seconds `start` to `end`.
-
-    A window of a sequence must not be told of a move that it does not show.
-    """
-    shown = tuple(
-        move
-        for move in shot.path.moves
-        if min(move.end, end) - max(move.start, start) >= LEAST_SHARE * (min(end, shot.seconds) - start)
-    )
-    if not shown or len(shown) == len(shot.path.moves):
-        return shot
-    return replace(shot, path=replace(shot.path, moves=shown))
+        """Two that fit a text encoder of 64 tokens; the dense one would lose its camera sentence there."""
+        caption = caption_of(self.shot, (start, min(end, self.shot.seconds)))
+        return caption["short"], caption["camera"]
