@@ -14,7 +14,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -27,10 +27,9 @@ from safetensors.torch import save_file
 
 from dropletvideo.data.clips import ClipList
 from dropletvideo.data.encode import Encoders
-from dropletvideo.data.sampling import Skipped
-from dropletvideo.data.windows import Window, WindowConfig, read_windows
-from dropletvideo.engine import map_rows
-from dropletvideo.errors import ConfigError, DropletError
+from dropletvideo.data.reading import ClipResult, iter_clip_results
+from dropletvideo.data.windows import WindowConfig
+from dropletvideo.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,6 @@ INDEX = "cache.json"
 TEXT = "text.safetensors"
 TEXT_BATCH = 64
 PIXEL_BATCH = 16
-CLIP_TIMEOUT_SECONDS = 300.0
 
 
 class CacheConfig(BaseModel):
@@ -74,17 +72,6 @@ class CacheReport:
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionary for JSON."""
         return {**vars(self), "skipped": dict(self.skipped)}
-
-
-@dataclass(frozen=True)
-class ClipResult:
-    """What one clip gave: windows, or why not."""
-
-    number: int
-    windows: tuple[Window, ...] = ()
-    skipped: Skipped | None = None
-    failure: str | None = None
-    clip_id: str = ""
 
 
 def fingerprint_of(clips: ClipList, windows: WindowConfig, encoders_digest: str, held_out: int) -> str:
@@ -135,42 +122,6 @@ def build_cache(
     report.complete = True
     _write_index(folder, report, windows)
     return report
-
-
-def iter_clip_results(
-    clips: ClipList, windows: WindowConfig, numbers: Sequence[int], workers: int
-) -> Iterator[ClipResult]:
-    """Results of the clips as they come, read here or by `workers` processes; a decoder that hangs is killed."""
-    read = _ReadClip(clips, windows)
-    timeout = CLIP_TIMEOUT_SECONDS if workers > 1 else None
-    for number, result in map_rows(read, numbers, workers=workers, timeout_seconds=timeout):
-        if isinstance(result, Exception):
-            yield ClipResult(number, failure=str(result), clip_id=str(number))
-        else:
-            yield result
-
-
-@dataclass(frozen=True, eq=False)
-class _ReadClip:
-    clips: ClipList
-    windows: WindowConfig
-
-    def __call__(self, number: int) -> ClipResult:
-        return read_clip(self.clips, self.windows, number)
-
-
-def read_clip(clips: ClipList, windows: WindowConfig, number: int) -> ClipResult:
-    """Windows of clip `number`; one of our errors becomes a failure with its reason, never another clip's data."""
-    clip_id = str(number)
-    try:
-        clip = clips[number]
-        clip_id = clip.clip_id
-        found = read_windows(clip, windows)
-    except DropletError as error:
-        return ClipResult(number, failure=str(error), clip_id=clip_id)
-    if isinstance(found, Skipped):
-        return ClipResult(number, skipped=found, clip_id=clip_id)
-    return ClipResult(number, windows=tuple(found), clip_id=clip_id)
 
 
 def _claim(folder: Path, fingerprint: str, windows: WindowConfig, on_stale: str) -> None:
