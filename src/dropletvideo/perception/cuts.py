@@ -6,12 +6,15 @@ come out: how much structure is found again, and the *change*, the part of the d
 A hard cut is a single frame in which structure is lost over a good part of the picture and the change stands far above
 that of the frames beside it, and which stays so (a flash comes back to the picture before). Gradual transitions are
 sums of change over windows: see `transitions.py`.
+
+Columns: `boundaries` and `blended_spans`, frame numbers as unit; a boundary's `score` has the range 0 to 1, higher is
+surer. Source: own rule, in the line of structure and histogram cut detectors; nothing is learned.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -103,6 +106,20 @@ class ShotBoundaries:
             if len(state.steps) - state.settled > self.config.look_ahead:
                 self._settle(state)
 
+    def settled(self, state: CutsState) -> tuple[list[Boundary], int]:
+        """(edges before a frame, that frame): what no later frame can change (see `tables.plan`).
+
+        Edges are the hard cuts, and the blended spans as boundaries of their own. The frame lags the newest one by
+        `look_ahead`, the longest window and half of it again, and until a transition cannot be prolonged any more.
+        """
+        if state.finder is None or not state.steps:
+            return [], 0
+        decided = state.settled < len(state.steps)
+        newest = state.steps[state.settled].index if decided else state.steps[-1].index + 1
+        frame = min(newest, state.finder.settled_before(newest))
+        spans = [[found.start, found.end] for found in state.finder.found]
+        return [edge for edge in _edges(state.cuts, spans) if edge.frame < frame], frame
+
     def finish(self, state: CutsState) -> dict[str, Any]:
         """Boundaries in time order."""
         while state.settled < len(state.steps):
@@ -165,3 +182,9 @@ class ShotBoundaries:
             state.aligner.match(before, steps[ahead].gray).similarity <= config.most_return_similarity
             for ahead in later
         )
+
+
+def _edges(cuts: Sequence[Boundary], blended_spans: Sequence[Sequence[int]]) -> list[Boundary]:
+    """Hard cuts and blended spans in order, each as a boundary."""
+    blended = [Boundary(frame=start, end_frame=end, kind="dissolve", score=1.0) for start, end in blended_spans]
+    return sorted([*cuts, *blended], key=lambda edge: (edge.frame, edge.end_frame))

@@ -164,6 +164,26 @@ class TransitionFinder:
         self._sums = None
         self._count = self._done = 0
 
+    def settled_before(self, newest: int) -> int:
+        """The frame before which neither a transition still to come nor one found can change anything.
+
+        A window yet to be looked at reaches back by the longest length, and its transition by half of that before it;
+        the last transition found may still be joined with one that begins soon after it.
+        """
+        if not self._entries:
+            return newest
+        longest = max(length for length, _ in self.config.windows)
+        reach = max(6, longest // 2)
+        place = len(self._entries) - 2 - longest - reach
+        if self._open is not None:
+            place = min(place, self._open.first - (self._count - len(self._entries)) - reach)
+        bound = self._entries[max(0, place)].step
+        last = self.found[-1] if self.found else None
+        gap = max(self.config.most_constant_seconds, self.config.least_gap_seconds)
+        if last is not None and last.start > self._last_cut and bound.seconds - last.end_seconds <= gap:
+            return min(bound.index, last.start)
+        return bound.index
+
     # --- windows
 
     def _look(self, *, at_end: bool = False) -> None:

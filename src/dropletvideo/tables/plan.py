@@ -13,6 +13,10 @@ frame by a bounded look-ahead (about 4 seconds at most, else frames wait in memo
 at frame 100 keeps it at 100 or below until its end is known. Frames from `frame` to `end_frame` of a boundary belong
 to neither shot. A detector without `settled` still works: clips are then measured in a second decode.
 
+A detector may also give a column `blended_spans`, a list of `[start_frame, end_frame]` of frames that belong to no shot
+(a fade's first frames lie before the frame that people call its boundary; a fade at the end of the file is no boundary
+at all). Shots then lie between these spans and the boundaries that are cuts, and `settled` gives these edges.
+
 **Clip rule** (`spans.ClipRule`): a function `rule(shot) -> [(start_frame, end_frame), ...]`, pure and picklable. It
 is asked again and again while a shot is open (`shot.is_closed` False, `shot.end_frame` grows), and once when it is
 closed. What it returns for an open shot is a promise: a span keeps its start, its end only grows, and every frame in
@@ -52,6 +56,7 @@ from dropletvideo.tables.spans import (
     Spans,
     Wanting,
     boundary_of,
+    edges_of,
     whole_shots,
 )
 
@@ -202,6 +207,7 @@ class _Pass:
         self.num_frames = 0
         self.followed = False
         self._shot_start = 0
+        self.edges: list[Boundary] = []
         self._settled = 0
         self._closed_by: list[Boundary] = []
 
@@ -258,9 +264,10 @@ class _Pass:
             if isinstance(outcome, Exception):
                 raise outcome
             self.boundaries = [boundary_of(found) for found in outcome["boundaries"]]
+            self.edges = edges_of(self.boundaries, outcome.get("blended_spans"))
         self.followed = self.followed and self._kept_its_word()
         if rule is not None and self.followed:
-            self._follow_to(rule, self.boundaries, self.num_frames)
+            self._follow_to(rule, self.edges, self.num_frames)
             self.clips.follow(self._shot(self.num_frames, is_closed=True), rule)
         if self.detector is None or self.followed:
             self.clips.end(self.num_frames)
@@ -276,7 +283,7 @@ class _Pass:
 
     def _kept_its_word(self) -> bool:
         """Whether the boundaries that closed shots during the pass are the final ones; else clips are decoded anew."""
-        final = _between_shots(self.boundaries, 0, ENDLESS)
+        final = _between_shots(self.edges, 0, ENDLESS)
         if _between_shots(final, 0, self._settled) == self._closed_by:
             return True
         logger.warning("%s: the shot detector took back what it called settled; decoding again", self.path)
@@ -300,7 +307,7 @@ class _Pass:
         """Clips of a file whose boundaries are all known, without measuring them."""
         self._shot_start, self._settled, self._closed_by, self._clip_wanting = 0, 0, [], []
         self.clips = Spans(len(self.wants), self._open_clip)
-        self._follow_to(rule, self.boundaries, self.num_frames)
+        self._follow_to(rule, self.edges, self.num_frames)
         self.clips.follow(self._shot(self.num_frames, is_closed=True), rule)
         self.clips.end(self.num_frames)
 

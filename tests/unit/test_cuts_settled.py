@@ -1,0 +1,91 @@
+"""What the shot detector calls settled while frames stream by is what it says in the end, and it lags by seconds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dropletvideo import media
+from dropletvideo.perception.cuts import ShotBoundaries
+from dropletvideo.perception.judge import Chunk
+from dropletvideo.perception.look import LookJudge
+from dropletvideo.tables.plan import watch_video
+from dropletvideo.tables.spans import boundary_of, edges_of
+
+RATE = 24
+
+
+def footage(seed):
+    """Panned textures joined by cuts, dissolves, fades and wipes; a fade in at the start and out at the end."""
+    rng = np.random.default_rng(seed)
+    shots = []
+    for _ in range(6):
+        texture = media.resize(rng.integers(0, 255, (8, 14, 3), dtype=np.uint8), size=(48, 220))
+        step = rng.integers(0, 3)
+        shots.append(np.stack([texture[:, step * k : step * k + 80] for k in range(60)]).astype(np.float32))
+    frames = list(shots[0])
+    frames[:10] = [frame * k / 10 for k, frame in enumerate(frames[:10])]
+    for shot in shots[1:]:
+        kind, length = rng.choice(["cut", "dissolve", "fade", "wipe"]), int(rng.integers(8, 24))
+        old, new = frames[-length:], list(shot[:length])
+        if kind != "cut":
+            frames[-length:] = [
+                mix(kind, a, b, (k + 1) / (length + 1)) for k, (a, b) in enumerate(zip(old, new, strict=True))
+            ]
+        frames += list(shot if kind == "cut" else shot[length:])
+    frames[-12:] = [frame * (11 - k) / 12 for k, frame in enumerate(frames[-12:])]
+    return np.stack(frames).clip(0, 255).astype(np.uint8)
+
+
+def mix(kind, old, new, share):
+    if kind == "dissolve":
+        return old * (1 - share) + new * share
+    if kind == "fade":
+        return old * max(0.0, 1 - 2 * share) + new * max(0.0, 2 * share - 1)
+    at = round(share * old.shape[1])
+    return np.concatenate([new[:, :at], old[:, at:]], axis=1)
+
+
+def told_and_final(frames, size):
+    """(what `settled` said after each chunk, final edges)."""
+    judge = ShotBoundaries()
+    state, told = judge.start({}), []
+    for at in range(0, len(frames), size):
+        index = np.arange(at, min(at + size, len(frames)))
+        judge.update(state, Chunk(frames=frames[index], times=index / RATE, indices=index))
+        told.append((int(index[-1]), *judge.settled(state)))
+    final = judge.finish(state)
+    return told, edges_of([boundary_of(found) for found in final["boundaries"]], final["blended_spans"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("size", [3, 32])
+def test_nothing_settled_is_taken_back(seed, size):
+    told, final = told_and_final(footage(seed), size)
+    assert len(final) >= 3, "the footage has transitions to find"
+    before = 0
+    for newest, edges, frame in told:
+        assert edges == [edge for edge in final if edge.frame < frame]
+        assert frame >= before, "the settled frame fell"
+        assert newest - frame <= 5 * RATE
+        before = frame
+
+
+def test_one_decode_and_clips_clear_of_blended_frames(tmp_path):
+    media.write_video(tmp_path / "edited.mp4", footage(2), playback_fps=RATE)
+    watched = watch_video(tmp_path / "edited.mp4", [LookJudge()], detector=ShotBoundaries())
+    again = watch_video(tmp_path / "edited.mp4", [LookJudge()], detector=Unsettled())
+    assert (watched.decodes, again.decodes) == (1, 2)
+    assert watched.outcomes == again.outcomes
+    assert watched.clips == again.clips
+    blended = {frame for start, end in watched.video["cuts"]["blended_spans"] for frame in range(start, end)}
+    inside = {frame for clip in watched.clips for frame in range(clip["start_frame"], clip["end_frame"])}
+    assert blended
+    assert not blended & inside
+    assert len(blended | inside) == watched.num_frames
+
+
+class Unsettled(ShotBoundaries):
+    """The same detector, which says nothing before the end."""
+
+    settled = property()  # no such attribute for `hasattr`
