@@ -1,7 +1,8 @@
 """Train nano's tokenizer and T5 encoder: to state what a prompt says, whatever its words.
 
-Light heads predict the facts of a prompt (moves in order, objects with colours, ground, backdrop, light) from the mean
-of all token states and, for moves, from any single one; masked words are predicted too. The heads are thrown away.
+Light heads predict the facts of a prompt (moves in order, objects with colours, ground, backdrop, light) by attention
+to the token states and, for moves, from any single state; masked words may be predicted too. The heads are thrown
+away.
 
     OUT/text_encoder/, OUT/tokenizer/, OUT/run.json, log.jsonl, captions.jsonl, checkpoints/
 """
@@ -28,9 +29,10 @@ from dropletvideo import runtime
 from dropletvideo.model.parts import load_tokenizer
 from dropletvideo.train.optim import OptimConfig
 from dropletvideo.train.pretrain import Pretraining, PretrainLoop
-from dropletvideo.train.text_data import FactCoder, caption_prompts, train_tokenizer
-from dropletvideo.train.text_prompts import NEVER_TRAINED, Prompt, draw_facts, write_prompt
+from dropletvideo.train.text_data import FactCoder, caption_prompt, caption_texts, train_tokenizer
+from dropletvideo.train.text_prompts import NEVER_TRAINED, NOUNS, Prompt, draw_facts, write_prompt
 from dropletvideo.train.world_clips import WorldData
+from dropletvideo.world.palette import OBJECT_COLOURS
 
 HELD_OUT_TEMPLATES, HELD_OUT_SEED = 512, 99
 
@@ -48,7 +50,10 @@ class EncoderConfig(BaseModel):
 
 
 class Config(BaseModel):
-    """A whole run. `caption_share` of the samples are captions of drawn shots, the rest are templates."""
+    """A whole run. `caption_share` of the samples are captions of drawn shots, the rest are templates.
+
+    With `masked_share` half of each batch is spent on predicting so many of its words.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -77,20 +82,29 @@ class RunResult:
 
 
 class FactReader(nn.Module):
-    """The encoder with its throw-away heads."""
+    """The encoder with its throw-away heads: one learned query per question attends to the token states.
+
+    A diffusion transformer reads text in the same way, by attention to single tokens.
+    """
 
     def __init__(self, encoder: T5EncoderModel, coder: FactCoder) -> None:
         super().__init__()
         self.encoder, self.coder = encoder, coder
         width = encoder.config.d_model
-        self.facts = nn.Linear(width, coder.total)
+        self.queries = nn.Parameter(torch.randn(len(coder.groups) + len(NOUNS), width))
+        self.keys, self.values = nn.Linear(width, width), nn.Linear(width, width)
+        self.groups = nn.ModuleDict({name: nn.Linear(width, len(classes)) for name, classes in coder.groups.items()})
+        self.colours = nn.Linear(width, len(OBJECT_COLOURS))
         self.moves_anywhere = nn.Linear(width, coder.move_total)
         self.words = nn.Linear(width, encoder.config.vocab_size)
 
-    def forward(self, token_ids_BS: Tensor) -> tuple[Tensor, Tensor]:
-        """States B,S,D and fact logits from their mean."""
+    def forward(self, token_ids_BS: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """States B,S,D and logits by question; `things` are B,nouns,colours."""
         states = self.encoder(token_ids_BS)[0]
-        return states, self.facts(states.mean(dim=1))
+        weights = (self.queries @ self.keys(states).mT / states.shape[-1] ** 0.5).softmax(dim=-1)
+        answers = weights @ self.values(states)
+        logits = {name: head(answers[:, row]) for row, (name, head) in enumerate(self.groups.items())}
+        return states, logits | {"things": self.colours(answers[:, len(self.groups) :])}
 
 
 def run(config: Config, out: Path, *, fresh: bool = False, **_: Any) -> RunResult:
@@ -109,11 +123,14 @@ def run(config: Config, out: Path, *, fresh: bool = False, **_: Any) -> RunResul
     if fresh:
         for name in ("checkpoints", "tokenizer"):
             shutil.rmtree(out / name, ignore_errors=True)
-    captions = caption_prompts(config.world, out / "captions.jsonl")
-    held_out = caption_prompts(config.held_out, out / "captions_held_out.jsonl")
+    texts = caption_texts(config.world, out / "captions.jsonl")
+    held_out_texts = caption_texts(config.held_out, out / "captions_held_out.jsonl")
     if not (out / "tokenizer" / "spiece.model").is_file():
-        train_tokenizer(out / "tokenizer", captions, config.vocabulary, config.seed)
+        train_tokenizer(out / "tokenizer", texts, config.vocabulary, config.seed)
     tokenizer = load_tokenizer(out / "tokenizer")
+    captions, held_out = (
+        [caption_prompt(text, tokenizer, config.text_length) for text in part] for part in (texts, held_out_texts)
+    )
     torch.manual_seed(config.seed)
     reader = FactReader(new_encoder(config, len(tokenizer)), FactCoder())
     tests = {"captions": held_out, "templates": _templates(HELD_OUT_TEMPLATES, HELD_OUT_SEED), "unseen": NEVER_TRAINED}
@@ -195,17 +212,17 @@ def _loss(
 ) -> dict[str, Tensor]:
     ids_BS = _token_ids(tokenizer, prompts, config.text_length)
     targets = reader.coder.targets(prompts)
+    # What is masked cannot be asked for, so the first part of the batch is read whole.
+    whole = len(ids_BS) if not config.masked_share else len(ids_BS) // 2
     masked_BS = (torch.rand(ids_BS.shape, generator=generator) < config.masked_share) & (ids_BS > 1)
-    # Half of the batch is read whole: what is masked cannot be asked for.
-    half = len(ids_BS) // 2
-    masked_BS[:half] = False
+    masked_BS[:whole] = False
     states, logits = reader(torch.where(masked_BS, tokenizer.unk_token_id, ids_BS))
-    facts = reader.coder.loss(logits[:half], targets, slice(0, half))
-    anywhere = torch.randint(ids_BS.shape[1], (half,), generator=generator)
-    single = reader.moves_anywhere(states[torch.arange(half), anywhere])
-    moves = reader.coder.move_loss(single, targets, slice(0, half))
+    facts = reader.coder.loss(logits, targets, slice(0, whole))
+    anywhere = torch.randint(ids_BS.shape[1], (whole,), generator=generator)
+    single = reader.moves_anywhere(states[torch.arange(whole), anywhere])
+    moves = reader.coder.move_loss(single, targets, slice(0, whole))
     words = F.cross_entropy(reader.words(states[masked_BS]), ids_BS[masked_BS]) if masked_BS.any() else facts * 0
-    return {"loss": facts + 0.5 * moves + 0.1 * words, "facts": facts, "moves_anywhere": moves, "words": words}
+    return {"loss": facts + 0.3 * moves + 0.1 * words, "facts": facts, "moves_anywhere": moves, "words": words}
 
 
 @torch.no_grad()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sentencepiece
 import torch
+from sentencepiece import sentencepiece_model_pb2
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,8 +36,10 @@ from dropletvideo.world.config import WorldConfig
 from dropletvideo.world.palette import OBJECT_COLOURS
 from dropletvideo.world.shot import draw_shot
 
-TEMPLATES_FOR_TOKENIZER = 6000
+TEMPLATES_FOR_TOKENIZER, LEAST_COUNT = 6000, 4
 NOTHING = ""
+COLOURS = tuple(OBJECT_COLOURS)
+THINGS_WEIGHT = 0.5
 ASCII = "".join(chr(code) for code in range(33, 127))
 
 
@@ -47,14 +54,12 @@ class FactCoder:
             "backdrop": (NOTHING, *BACKDROP_NAMES),
             "mood": (NOTHING, *MOOD_NAMES),
         }
-        self.things = [(colour, noun) for colour in OBJECT_COLOURS for noun in NOUNS]
         self.move_total = MAX_MOVES * len(moves)
-        self.total = sum(len(classes) for classes in self.groups.values()) + len(self.things)
 
     def targets(self, prompts: Sequence[Prompt]) -> dict[str, Tensor]:
-        """Class numbers (batch,) of each group and the labels `things` (batch, colours x nouns)."""
+        """Class numbers (batch,) of each group and the labels `things` (batch, nouns, colours)."""
         columns: dict[str, list[int]] = {name: [] for name in self.groups}
-        labels = torch.zeros(len(prompts), len(self.things))
+        labels = torch.zeros(len(prompts), len(NOUNS), len(OBJECT_COLOURS))
         for row, prompt in enumerate(prompts):
             facts = prompt.facts
             said = dict.fromkeys(self.groups, NOTHING)
@@ -62,17 +67,16 @@ class FactCoder:
             said |= {"ground": facts.ground, "backdrop": facts.backdrop, "mood": facts.mood}
             for name, classes in self.groups.items():
                 columns[name].append(classes.index(said[name]))
-            for thing in facts.things:
-                labels[row, self.things.index(thing)] = 1
+            for colour, noun in facts.things:
+                labels[row, NOUNS.index(noun), COLOURS.index(colour)] = 1
         return {**{name: torch.tensor(values) for name, values in columns.items()}, "things": labels}
 
-    def loss(self, logits: Tensor, targets: dict[str, Tensor], rows: slice) -> Tensor:
-        """Sum over groups of cross entropies, and that of the labels."""
-        parts = self._split(logits)
-        total = F.binary_cross_entropy_with_logits(parts["things"], targets["things"][rows]) * len(NOUNS)
-        for name in self.groups:
-            total = total + F.cross_entropy(parts[name], targets[name][rows])
-        return total
+    def loss(self, logits: dict[str, Tensor], targets: dict[str, Tensor], rows: slice) -> Tensor:
+        """Sum over groups of cross entropies, and that of the colours of every noun."""
+        wanted = targets["things"][rows]
+        things = F.binary_cross_entropy_with_logits(logits["things"][rows], wanted, reduction="sum") / len(wanted)
+        groups = [F.cross_entropy(logits[name][rows], targets[name][rows]) for name in self.groups]
+        return torch.stack(groups).sum() + THINGS_WEIGHT * things
 
     def move_loss(self, logits: Tensor, targets: dict[str, Tensor], rows: slice) -> Tensor:
         """The same for the moves alone."""
@@ -80,74 +84,63 @@ class FactCoder:
         losses = [F.cross_entropy(part, targets[f"move_{slot}"][rows]) for slot, part in enumerate(parts)]
         return torch.stack(losses).sum()
 
-    def correct(self, logits: Tensor, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+    def correct(self, logits: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         """Which prompts are read right: `moves` all in order, `things` all and no other, and the three places."""
-        parts = self._split(logits)
-        right = {name: parts[name].argmax(dim=1) == targets[name] for name in self.groups}
+        right = {name: logits[name].argmax(dim=1) == targets[name] for name in self.groups}
         moves = torch.stack([right.pop(f"move_{slot}") for slot in range(MAX_MOVES)]).all(dim=0)
-        things = ((parts["things"] > 0) == (targets["things"] > 0)).all(dim=1)
+        things = ((logits["things"] > 0) == (targets["things"] > 0)).flatten(1).all(dim=1)
         return {"moves": moves, "things": things, **right}
 
-    def _split(self, logits: Tensor) -> dict[str, Tensor]:
-        sizes = [len(classes) for classes in self.groups.values()]
-        parts = torch.split(logits, [*sizes, len(self.things)], dim=1)
-        return dict(zip((*self.groups, "things"), parts, strict=True))
 
-
-def caption_prompts(data: WorldData, path: Path) -> list[Prompt]:
-    """Captions of drawn shots with the facts that they state; kept in `path`."""
+def caption_texts(data: WorldData, path: Path) -> list[str]:
+    """Captions of drawn shots; kept in `path`."""
     if not path.is_file():
         config = WorldConfig.preset(data.preset)
-        rows = []
+        texts = []
         with runtime.progress("drawing captions", total=data.shots) as bar:
             for seed in range(data.first_seed, data.first_seed + data.shots):
-                rows += [_caption_row(text) for text in _captions(seed, config)]
+                caption = caption_of(draw_shot(seed, config))
+                texts += [caption["short"], caption["dense"], caption["camera"]]
+                texts.append(f"{caption['camera']} {caption['background']}")
                 bar.advance()
         scratch = path.with_suffix(".tmp")
-        scratch.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        scratch.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
         scratch.replace(path)
-    prompts = []
-    for line in path.read_text().splitlines():
-        row = json.loads(line)
-        things = tuple((colour, noun) for colour, noun in row["things"])
-        prompts.append(
-            Prompt(row["text"], Facts(tuple(row["moves"]), things, row["ground"], row["backdrop"], row["mood"]))
-        )
-    return prompts
+    return [json.loads(line)["text"] for line in path.read_text().splitlines()]
 
 
-def _captions(seed: int, config: WorldConfig) -> list[str]:
-    caption = caption_of(draw_shot(seed, config))
-    return [caption["short"], caption["dense"], caption["camera"], f"{caption['camera']} {caption['background']}"]
-
-
-def _caption_row(text: str) -> dict[str, object]:
-    """What a caption of the world says, read off its own fixed wording."""
-    words = text.lower().replace(",", " ").replace(".", " ").split()
+def caption_prompt(text: str, tokenizer: Any, text_length: int) -> Prompt:
+    """A caption of the world with what its first `text_length` tokens say, read off its own fixed wording."""
+    ids = tokenizer(text, max_length=text_length, truncation=True).input_ids
+    read = tokenizer.decode(ids, skip_special_tokens=True).lower()
+    words = read.replace(",", " ").replace(".", " ").split()
     things = []
     for at, word in enumerate(words):
         noun = next((near for near in words[at + 1 : at + 3] if near in NOUNS), None)
         if word in OBJECT_COLOURS and noun and (word, noun) not in things:
             things.append((word, noun))
-    found = {
-        name: next((choice for choice in choices if choice in text.lower()), NOTHING)
-        for name, choices in (("ground", GROUND_NAMES), ("backdrop", BACKDROP_NAMES), ("mood", MOOD_NAMES))
-    }
-    return {"text": text, "moves": moves_in_text(text)[:MAX_MOVES], "things": things, **found}
+    ground, backdrop, mood = (
+        next((choice for choice in choices if choice in read), NOTHING)
+        for choices in (GROUND_NAMES, BACKDROP_NAMES, MOOD_NAMES)
+    )
+    return Prompt(text, Facts(tuple(moves_in_text(read)[:MAX_MOVES]), tuple(things), ground, backdrop, mood))
 
 
-def train_tokenizer(folder: Path, captions: Sequence[Prompt], vocabulary: int, seed: int) -> None:
-    """Train SentencePiece pieces (unigram, byte fallback, T5's special ids) and write the tokenizer's folder."""
+def train_tokenizer(folder: Path, captions: Sequence[str], vocabulary: int, seed: int) -> None:
+    """Train SentencePiece pieces (unigram, case folded, byte fallback, T5's special ids) and write the folder.
+
+    Words that come often become pieces of their own: 64 tokens shall hold a caption.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([seed, 6])
-    texts = [prompt.text for prompt in captions]
-    texts += [write_prompt(draw_facts(rng), rng).text for _ in range(TEMPLATES_FOR_TOKENIZER)]
+    texts = list(captions) + [write_prompt(draw_facts(rng), rng).text for _ in range(TEMPLATES_FOR_TOKENIZER)]
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts),
         model_prefix=str(folder / "spiece"),
         model_type="unigram",
         vocab_size=vocabulary,
         hard_vocab_limit=False,
+        normalization_rule_name="nmt_nfkc_cf",
         byte_fallback=True,
         required_chars=ASCII,
         character_coverage=1.0,
@@ -155,10 +148,22 @@ def train_tokenizer(folder: Path, captions: Sequence[Prompt], vocabulary: int, s
         eos_id=1,
         unk_id=2,
         bos_id=-1,
-        random_seed=seed,
         minloglevel=2,
     )
     (folder / "spiece.vocab").unlink()
+    _add_words(folder / "spiece.model", texts, vocabulary)
     config = {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, "legacy": True, "model_max_length": 512}
     config |= {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def _add_words(path: Path, texts: Sequence[str], vocabulary: int) -> None:
+    """Append the commonest whole words that are no pieces yet, up to `vocabulary`, with their log frequencies."""
+    words = Counter(word for text in texts for word in re.findall(r"[a-z][a-z-]+|[\u4e00-\u9fff]+", text.lower()))
+    model = sentencepiece_model_pb2.ModelProto.FromString(path.read_bytes())
+    known = {piece.piece for piece in model.pieces}
+    for word, count in words.most_common():
+        piece = word if word[0] > "z" else f"\u2581{word}"
+        if piece not in known and count >= LEAST_COUNT and len(model.pieces) < vocabulary:
+            model.pieces.add(piece=piece, score=math.log(count / words.total()))
+    path.write_bytes(model.SerializeToString())
