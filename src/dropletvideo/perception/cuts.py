@@ -45,7 +45,7 @@ class CutsConfig(BaseModel):
 
     short_side: int = 48
     most_similarity: float = 0.56
-    least_changed_share: float = 0.28
+    least_changed_share: float = 0.36
     least_ratio: float = 3.5
     clear_similarity: float = 0.45
     clear_changed_share: float = 0.55

@@ -83,9 +83,10 @@ def wipe_order(summed_FhwC: Floats) -> tuple[float, float, float]:
     sizes = np.stack([cv2.blur(np.abs(step).sum(axis=-1), (3, 3)) for step in np.diff(summed_FhwC, axis=0)])
     moment = sizes.argmax(axis=0).astype(np.float64)
     peak, total = sizes.max(axis=0), np.maximum(sizes.sum(axis=0), 1.0)
-    weight = np.where(peak > 12, peak / total, 0.0).astype(np.float64)
-    if weight.mean() < 0.12 + 1.3 / len(sizes):
+    at_once = np.where(peak > 12, peak / total, 0.0).astype(np.float64)
+    if (at_once > 0.1 + 1.3 / len(sizes)).mean() < 0.5:
         return 0.0, 0.0, 0.0
+    weight = np.minimum(at_once, 0.3)  # so that a title that comes and goes does not speak for the whole picture
     design = _surface(*moment.shape)
     root = np.sqrt(weight.ravel())
     fit, *_ = np.linalg.lstsq(design * root[:, None], moment.ravel() * root, rcond=None)
@@ -93,7 +94,7 @@ def wipe_order(summed_FhwC: Floats) -> tuple[float, float, float]:
     centre = float((moment * weight).sum() / weight.sum())
     unexplained = float(((moment - predicted) ** 2 * weight).sum())
     variance = float(((moment - centre) ** 2 * weight).sum())
-    low, high = np.percentile(predicted[weight > 0], [3, 97])
+    low, high = np.percentile(predicted[weight > 0], [6, 97])
     last = len(sizes) - 1.0
     return 1 - unexplained / max(variance, 1e-6), float(np.clip(low, 0, last)), float(np.clip(high, 0, last))
 

@@ -221,7 +221,7 @@ class TransitionFinder:
             return None
         contrast = (evidence.contrast(older.step.colour) + evidence.contrast(newer.step.colour)) / 2
         relative = mean_change / max(contrast, 1e-3)
-        is_wide = float((amount > max(4.5, 0.75 * mean_change)).mean()) >= config.least_share
+        is_wide = float((amount > max(4.5, 1.35 * mean_change)).mean()) >= config.least_share
         if relative < config.least_relative or not is_wide:
             return None
         kind, quality, similarity = self._kind(first, last, coherence, relative)
