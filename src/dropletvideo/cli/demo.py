@@ -33,8 +33,10 @@ def demo(
     from dropletvideo import runtime
     from dropletvideo.cli.demo_report import write_demo_report
     from dropletvideo.cli.demo_steps import FULL, QUICK, run_demo
+    from dropletvideo.cli.libraries import quiet_libraries
 
     runtime.set_up_logging()
+    quiet_libraries()
     plan = QUICK if quick else FULL
     record = run_demo(plan, out, videos=videos, train_all=train_all, workers=workers or runtime.usable_cpus())
     write_demo_report(record, out / "report.html")

@@ -84,6 +84,30 @@ def _size(height: int | None, width: int | None) -> tuple[int, int] | None:
     return height, width
 
 
+@app.command()
+def suite(
+    out: Out,
+    seed: Annotated[int, typer.Option(help="first seed; 1000000 or more, which training refuses")] = 1_000_000,
+    count: Annotated[int, typer.Option(help="how many images")] = 16,
+    motion: Annotated[list[float] | None, typer.Option(help="an M to ask; give it again for more [4 8 16 32]")] = None,
+    workers: Workers = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Write first frames, prompts, asked moves and true continuations as requests.jsonl.
+
+    Example: droplet world suite --count 16 --out suite/
+
+    Then: droplet generate --model nano --batch suite/requests.jsonl --out answers/
+    """
+    from dropletvideo.runtime import progress
+    from dropletvideo.world.suite import SuiteConfig, write_suite
+
+    config = SuiteConfig(images=count, seed=seed, motions=tuple(motion or SuiteConfig().motions))
+    with progress("rendering requests", total=count) as bar:
+        path = write_suite(out, config, workers=workers, advance=lambda _: bar.advance())
+    typer.echo(json.dumps({"requests": str(path)}) if as_json else str(path))
+
+
 def _report(paths: list[Path], *, as_json: bool) -> None:
     from dropletvideo.world.truth import read_truth
 
