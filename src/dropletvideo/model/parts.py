@@ -11,6 +11,7 @@ import diffusers
 import torch
 from diffusers import AutoencoderKLCogVideoX
 from diffusers.models.embeddings import TimestepEmbedding
+from tokenizers import Tokenizer
 from transformers import AutoConfig, T5EncoderModel, T5Tokenizer
 
 from dropletvideo.errors import WeightsError
@@ -74,8 +75,16 @@ def load_text_encoder(folder: Path) -> T5EncoderModel:
 
 
 def load_tokenizer(folder: Path) -> T5Tokenizer:
-    """The SentencePiece tokenizer of a folder."""
-    return T5Tokenizer.from_pretrained(folder)
+    """The SentencePiece tokenizer of a folder, with byte fallback where its pieces have bytes.
+
+    transformers drops that switch when it reads a SentencePiece file; unknown letters would all be one token.
+    """
+    tokenizer = T5Tokenizer.from_pretrained(folder)
+    if tokenizer.convert_tokens_to_ids("<0x00>") != tokenizer.unk_token_id:
+        content = json.loads(tokenizer.backend_tokenizer.to_str())
+        content["model"]["byte_fallback"] = True
+        tokenizer._tokenizer = Tokenizer.from_str(json.dumps(content))
+    return tokenizer
 
 
 def load_scheduler(folder: Path) -> Any:
