@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 MIN_POINTS = 12
-HYPOTHESES = 96
+HYPOTHESES = 64
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ def _best_pair_step(model: Array, residual: Array, tolerance: Array) -> Array:
     normal = rows.transpose(0, 2, 1) @ rows + ridge
     right = rows.transpose(0, 2, 1) @ residual[draw].reshape(HYPOTHESES, 4, 1)
     steps = np.concatenate([np.linalg.solve(normal, right)[:, :, 0], np.zeros((1, 4))])
-    left = residual[None] - np.einsum("nck,hk->hnc", model, steps)
-    cost = np.minimum(np.abs(left).sum(axis=2), 2 * tolerance).sum(axis=1)
+    left = np.abs(residual.reshape(-1) - steps @ model.reshape(-1, 4).T)
+    cost = np.minimum(left[:, ::2] + left[:, 1::2], 2 * tolerance).sum(axis=1)
     return np.asarray(steps[cost.argmin()])
 
 
@@ -167,14 +167,14 @@ def fit_travel(m: Array, residual: Array, directions: Array, noise: Array, start
     line = epipolar(m, directions)
     line = line / np.maximum(np.linalg.norm(line, axis=-1, keepdims=True), 1e-6)
     normal = np.stack([-line[..., 1], line[..., 0]], axis=-1)
-    rows = np.einsum("dnc,nck->dnk", normal, model)
-    right = np.einsum("dnc,nc->dn", normal, residual)
+    rows = normal[..., :1] * model[:, 0] + normal[..., 1:] * model[:, 1]
+    right = (normal * residual).sum(axis=-1)
     turns = np.zeros((len(directions), 4)) if start is None else start
     scale = 6 * noise
     for _ in range(4):
-        weight = _kernel((right - np.einsum("dnk,dk->dn", rows, turns)) ** 2, scale)
+        weight = _kernel((right - (rows @ turns[..., None])[..., 0]) ** 2, scale)
         left = rows.transpose(0, 2, 1) @ (rows * weight[..., None]) + 1e-7 * len(m) * np.eye(4)
         turns = np.linalg.solve(left, (rows.transpose(0, 2, 1) @ (weight * right)[..., None]))[..., 0]
         scale = np.maximum(scale * 0.6, 2.5 * noise)
-    rest = residual[None] - np.einsum("nck,dk->dnc", model, turns)
-    return Travel(turns, np.einsum("dnc,dnc->dn", normal, rest), np.einsum("dnc,dnc->dn", line, rest))
+    rest = residual - (turns @ model.reshape(-1, 4).T).reshape(len(turns), -1, 2)
+    return Travel(turns, (normal * rest).sum(axis=-1), (line * rest).sum(axis=-1))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dropletvideo.perception.camera_fit import Array, basis
 from dropletvideo.perception.camera_solve import solve_span
 from dropletvideo.perception.camera_subject import holds_subject
-from dropletvideo.perception.camera_windows import BASELINE_SECONDS, DIRECTIONS, WINDOW_WEIGHT, Lens, Pair, Window
+from dropletvideo.perception.camera_windows import BASELINE_SECONDS, WINDOW_WEIGHT, Lens, Pair, Window
 
 SPAN_PRICE = 12.0
 AXES = ("pan", "tilt", "roll", "zoom", "truck", "pedestal", "dolly", "arc")
@@ -91,7 +91,7 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
         seconds = np.array([window.seconds for window in span])[:, None]
         values[first:end, :4] = np.array([window.turn.angles for window in span]) / seconds
         if hypothesis > 0:
-            answer = solve_span(span, DIRECTIONS[hypothesis - 1], lens)
+            answer = solve_span(span, lens)
             if _shows_travel(span, answer.cost):
                 travels[first:end], spread[first:end] = True, answer.spread / seconds[:, 0]
                 explained[first:end] = np.exp(-max(answer.cost - 1.0, 0.0) / 4)

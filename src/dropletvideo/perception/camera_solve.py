@@ -31,7 +31,10 @@ PRIOR = np.array([0.15, 0.15, 0.15, 0.15])
 """Size (radians, log) towards which turns that the points do not tell are kept small, per window."""
 NEAR_BELOW = 2.0
 """Preference, in squared noise units, for nearer points to lie lower."""
-MOST_WINDOWS = 12
+FEW_WINDOWS = 6
+CAMERA_AXES = tuple(int(np.abs(DIRECTIONS @ axis).argmax()) for axis in np.eye(3))
+AXIS_MARGIN = 2.5
+"""A direction along one of the camera's axes is tried if its residual is within this of the least."""
 FOCAL_PAIRS, FOCAL_FACTORS = 3, (0.7, 1.6, 2.4)
 FITS_WELL, MUCH_BETTER = 2.0, 0.7
 """Mean squared residual in noise units below which the focal length is not doubted, and what another must reach."""
@@ -56,24 +59,42 @@ class Travelled:
     cost: float
 
 
-def solve_span(windows: list[Window], direction: Array, lens: Lens) -> Travelled:
-    """Solve all windows of a span that travels about `direction`."""
-    some = windows[:: -(-len(windows) // MOST_WINDOWS)]
-    direction = _refine(some, direction)
+def solve_span(windows: list[Window], lens: Lens) -> Travelled:
+    """Solve all windows of a span that travels.
+
+    Ground seen from a moving camera allows more than one answer, so the best direction and the camera's own axes are
+    all tried on a few windows, and the one with small residual and few turns is kept.
+    """
+    few = windows[:: -(-len(windows) // FEW_WINDOWS)]
+    costs = np.mean([window.travel_costs for window in windows], axis=0)
+    tried = {int(costs.argmin())} | {axis for axis in CAMERA_AXES if costs[axis] < costs.min() + AXIS_MARGIN}
+    directions = [_refine(few, DIRECTIONS[index]) for index in sorted(tried)]
+    if len(directions) > 1:
+        prices = [_best_subset([_System(window, way) for window in few])[1] for way in directions]
+        directions = [directions[int(np.argmin(prices))]]
+    return _solve_along(windows, directions[0], lens)
+
+
+def _best_subset(systems: list[_System]) -> tuple[int, float]:
+    """Number of the best subset of turns, and its cost with the price of the turns."""
+    pooled = np.mean([system.costs.min(axis=0) for system in systems], axis=0)
+    priced = pooled * WINDOW_WEIGHT + TURN_PRICE * SUBSETS.sum(axis=1)
+    return int(priced.argmin()), float(priced.min())
+
+
+def _solve_along(windows: list[Window], direction: Array, lens: Lens) -> Travelled:
     systems = [_System(window, direction) for window in windows]
-    answers = [system.answers() for system in systems]
-    pooled = sum(cost.min(axis=0) for _, cost in answers) / len(answers)
-    chosen = int((pooled * WINDOW_WEIGHT + TURN_PRICE * SUBSETS.sum(axis=1)).argmin())
+    chosen, _ = _best_subset(systems)
     turns, distance, spread = [], [], []
-    for system, (steps, cost) in zip(systems, answers, strict=True):
-        way = int(cost[:, chosen].argmin())
-        step = steps[way, chosen]
+    for system in systems:
+        step = system.steps[int(system.costs[:, chosen].argmin()), chosen]
         along = system.along - system.along_rows @ step
         far, near = np.percentile(along, [10, 90])
         turns.append(system.turn.turned(step).angles)
         distance.append(float(np.median(along / system.length)))
         spread.append(float(near - far) * lens.focal_px)
-    return Travelled(direction, np.array(turns), np.array(distance), np.array(spread), float(pooled[chosen]))
+    cost = float(np.mean([system.costs[:, chosen].min() for system in systems]))
+    return Travelled(direction, np.array(turns), np.array(distance), np.array(spread), cost)
 
 
 def refocus(pairs: list[Pair], lens: Lens) -> Lens:
@@ -92,8 +113,7 @@ def _travel_cost(pairs: list[Pair], lens: Lens) -> float:
     windows = make_windows(pairs, lens)
     if min(float(np.mean([window.turn_cost for window in windows])), 2 * FITS_WELL) < 2 * FITS_WELL:
         return 0.0
-    direction = DIRECTIONS[int(np.sum([window.travel_costs for window in windows], axis=0).argmin())]
-    return solve_span(windows, direction, lens).cost
+    return solve_span(windows, lens).cost
 
 
 def _refine(windows: list[Window], direction: Array) -> Array:
@@ -126,9 +146,11 @@ class _System:
         line = line / np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-6)
         normal = np.stack([-line[:, 1], line[:, 0]], axis=1)
         model = basis(window.m)
-        self.across_rows = np.einsum("nc,nck->nk", normal, model)
-        self.along_rows = np.einsum("nc,nck->nk", line, model)
-        for _ in range(4):
+        self.across_rows = (normal[:, None] @ model)[:, 0]
+        self.along_rows = (line[:, None] @ model)[:, 0]
+        self.across_squares = (self.across_rows[:, :, None] * self.across_rows[:, None]).reshape(-1, 16)
+        self.along_squares = (self.along_rows[:, :, None] * self.along_rows[:, None]).reshape(-1, 16)
+        for _ in range(3):
             left = self.turn.undo(window.target) - window.m
             self.across, self.along = (normal * left).sum(axis=1), (line * left).sum(axis=1)
             weight = ((3 * self.noise) ** 2 / ((3 * self.noise) ** 2 + self.across**2)) ** 2
@@ -138,15 +160,16 @@ class _System:
             self.turn = self.turn.turned(np.linalg.solve(system, right))
         left = self.turn.undo(window.target) - window.m
         self.across, self.along = (normal * left).sum(axis=1), (line * left).sum(axis=1)
+        self.steps, self.costs = self._answers()
 
-    def answers(self) -> tuple[Array, Array]:
+    def _answers(self) -> tuple[Array, Array]:
         """Steps 2,16,4 and costs 2,16 for travel forth and back along the direction and every subset of turns."""
         scale = 3 * self.noise
         ways = np.array([1.0, -1.0])
         fixed = -self.turn.angles
         steps = np.zeros((2, len(SUBSETS), 4))
         wrong = np.zeros((2, len(SUBSETS), len(self.along)))
-        for _ in range(5):
+        for _ in range(4):
             across = self.across - steps @ self.across_rows.T
             along = self.along - steps @ self.along_rows.T
             wrong = np.minimum(along * ways[:, None, None], 0.0) * ways[:, None, None]
@@ -159,15 +182,14 @@ class _System:
         return steps, cost - self._near_below(along * ways[:, None, None])
 
     def _solve(self, weight: Array, violated: Array, fixed: Array) -> Array:
-        left = np.einsum("wsn,nj,nk->wsjk", weight, self.across_rows, self.across_rows)
-        left += np.einsum("wsn,nj,nk->wsjk", violated, self.along_rows, self.along_rows)
+        left = (weight @ self.across_squares + violated @ self.along_squares).reshape(2, len(SUBSETS), 4, 4)
         right = (weight * self.across) @ self.across_rows + (violated * self.along) @ self.along_rows
         left += np.diag(self.prior)
         right += self.prior * fixed
         held = ~SUBSETS
-        right = right - np.einsum("wsjk,sk->wsj", left, held * fixed)
+        right = right - (left @ (held * fixed)[..., None])[..., 0]
         keep = SUBSETS[:, :, None] & SUBSETS[:, None, :]
-        left = np.where(keep, left, 0.0) + np.einsum("sk,kj->skj", held, np.eye(4))
+        left = np.where(keep, left, 0.0) + held[..., None] * np.eye(4)
         right = np.where(SUBSETS, right, fixed)
         return np.asarray(np.linalg.solve(left, right[..., None])[..., 0])
 

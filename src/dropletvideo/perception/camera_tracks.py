@@ -18,16 +18,20 @@ Points = NDArray[np.float32]
 
 CELL_PX = 20
 """One corner at most in a cell of this size, so that texture in one place does not outvote the rest."""
+MAX_PER_CELL = 2
+REFILL_EVERY = 2
 MIN_CORNER = 2e-5
 """Smallest eigenvalue (of OpenCV's scaled gradient matrix) of a corner worth following: about sensor noise."""
+MIN_ROUNDNESS = 0.04
+"""Smallest over largest eigenvalue of a corner: along a straight edge points slide."""
 CHECK_PX = 0.7
 """A point that does not come back to within this is dropped."""
 WINDOW_PX = 17
-LEVELS = 4
+LEVELS = 3
 SEARCH: dict[str, Any] = {
     "winSize": (WINDOW_PX, WINDOW_PX),
     "maxLevel": LEVELS,
-    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01),
+    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 12, 0.02),
     "minEigThreshold": 1e-5,
 }
 
@@ -73,7 +77,8 @@ class Tracks:
             self.height, self.width = gray.shape
         elif len(self.frames[-1].ids):
             ids, xy, kept, step = self._follow(gray)
-        ids, xy = self._refill(gray, ids, xy)
+        if len(self.frames) % REFILL_EVERY == 0 or len(ids) < 0.5 * len(self.frames[-1].ids):
+            ids, xy = self._refill(gray, ids, xy)
         self.frames.append(TrackedFrame(time, ids, xy, kept, step))
         self._previous = gray
 
@@ -92,7 +97,8 @@ class Tracks:
         return last.ids[keep], xy[keep], min(kept, 1.0), (float(step[0]), float(step[1]))
 
     def _refill(self, gray: NDArray[np.uint8], ids: NDArray[np.int64], xy: Points) -> tuple[NDArray[np.int64], Points]:
-        strength = cv2.cornerMinEigenVal(gray, 5)
+        larger, smaller = cv2.split(cv2.cornerEigenValsAndVecs(gray, 5, 3))[:2]
+        strength = np.where(smaller < MIN_ROUNDNESS * larger, 0.0, smaller)
         rows, columns = self.height // CELL_PX, self.width // CELL_PX
         if rows == 0 or columns == 0:
             return ids, xy
@@ -105,6 +111,8 @@ class Tracks:
             row = np.clip((xy[:, 1] - top) // CELL_PX, 0, rows - 1).astype(int)
             column = np.clip((xy[:, 0] - left) // CELL_PX, 0, columns - 1).astype(int)
             empty[row, column] = False
+            keep = _first_of_each(row * columns + column)
+            ids, xy = ids[keep], xy[keep]
         row, column = np.nonzero(empty)
         at = best[row, column]
         new = np.stack([left + column * CELL_PX + at % CELL_PX, top + row * CELL_PX + at // CELL_PX], axis=1)
@@ -117,3 +125,11 @@ class Tracks:
         a, b = self.frames[first], self.frames[last]
         ids, in_a, in_b = np.intersect1d(a.ids, b.ids, assume_unique=True, return_indices=True)
         return ids, a.xy[in_a], b.xy[in_b]
+
+
+def _first_of_each(cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Indices of the first MAX_PER_CELL entries of every cell, in order; ids rise, so these are the oldest points."""
+    order = np.argsort(cells, kind="stable")
+    ranked = cells[order]
+    starts = np.searchsorted(ranked, ranked)
+    return np.sort(order[np.arange(len(ranked)) - starts < MAX_PER_CELL])

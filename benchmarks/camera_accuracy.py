@@ -1,0 +1,162 @@
+"""How well the camera judge names moves of rendered shots: precision, recall and F1 per move, classes, cost.
+
+    python benchmarks/camera_accuracy.py --preset validation --first-seed 1000000 --count 60
+    python benchmarks/camera_accuracy.py --preset training --first-seed 1000000 --count 100
+
+`validation` shots are rendered at their own shape (short side at most 256), compressed with their own crf and sampled
+at 8 frames per second. `training` shots are filmed like generated videos: 17 frames of 64x64 sampled at M of 4 to 16,
+taken as 8 frames per second, every other one slightly blurred. Prints JSON rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dropletvideo import media
+from dropletvideo.moves import CAMERA_CLASSES
+from dropletvideo.perception.camera import CameraJudge
+from dropletvideo.perception.judge import Chunk
+from dropletvideo.world.config import WorldConfig
+from dropletvideo.world.render import render_shot
+from dropletvideo.world.shot import draw_shot
+
+RATE = 8.0
+MOTIONS = (4, 6, 8, 12, 16)
+
+
+def coded(frames, crf):
+    """Frames after compression, gray, short side 256."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        media.write_video(path, frames, playback_fps=RATE, crf=crf)
+        run = media.read_video(path, short_side=256, colour="gray")
+    return run.frames
+
+
+def validation_clip(seed):
+    """Frames, seconds of each, true moves, class and what makes the shot hard."""
+    shot = draw_shot(seed, WorldConfig.validation())
+    scale = min(1.0, 256 / min(shot.height, shot.width))
+    height, width = (max(2, round(side * scale / 2) * 2) for side in (shot.height, shot.width))
+    indices = np.unique(np.round(np.arange(0, shot.num_frames, max(shot.source_fps / RATE, 1.0))).astype(int))
+    indices = indices[indices < shot.num_frames]
+    frames = coded(render_shot(shot, height, width, frame_indices=indices).frames, shot.crf)
+    hard = {
+        "shake": any(move.move == "shake" for move in shot.moves),
+        "flat": shot.scene.flat,
+        "weak_texture": shot.scene.weak,
+        "moving_over_10_percent": shot.moving_share(shot.seconds / 2) > 0.1,
+        "several_moves": sum(move.move != "shake" for move in shot.moves) > 1,
+    }
+    return frames, indices / shot.source_fps, [move.move for move in shot.moves], shot.camera_class, hard
+
+
+def generated_clip(seed):
+    """A training shot as a generated video would show it; no class: the sampled part may hold one of two moves."""
+    shot, motion = draw_shot(seed, WorldConfig.training()), MOTIONS[seed % len(MOTIONS)]
+    indices = np.round(np.arange(17) * shot.source_fps / motion).astype(int)
+    frames = render_shot(shot, 64, 64, frame_indices=np.minimum(indices, shot.num_frames - 1)).frames
+    if seed % 2:
+        frames = np.stack([cv2.GaussianBlur(frame, (0, 0), 0.6) for frame in frames])
+    seconds = 16 / motion
+    moves = [move.move for move in shot.moves if min(move.end, seconds) - move.start > 0.25 * seconds]
+    return coded(frames, 18), np.arange(17) / RATE, moves, None, {f"M={motion}": True, "blurred": bool(seed % 2)}
+
+
+def judged(frames, times):
+    """Columns, and milliseconds per sampled pair."""
+    judge = CameraJudge()
+    begin = time.process_time()
+    state = judge.start({})
+    judge.update(state, Chunk(frames, times, np.arange(len(frames))))
+    columns = judge.finish(state)
+    return columns, (time.process_time() - begin) * 1e3 / max(len(frames) - 1, 1)
+
+
+def rates(hits, true, found):
+    """Precision, recall and F1 of counts."""
+    return {
+        "precision": round(hits / found, 3) if found else None,
+        "recall": round(hits / true, 3) if true else None,
+        "f1": round(2 * hits / (true + found), 3) if true + found else None,
+        "true": true,
+        "found": found,
+    }
+
+
+class Tally:
+    """Counts of named moves and classes, per move and per condition."""
+
+    def __init__(self):
+        self.moves = collections.defaultdict(lambda: [0, 0, 0])
+        self.groups = collections.defaultdict(lambda: [0, 0, 0])
+        self.classes = collections.Counter()
+        self.single = collections.defaultdict(list)
+
+    def add(self, true, found, classes, hard):
+        """Count one clip."""
+        true, found = set(true), set(found)
+        for move in true | found:
+            self._count(self.moves[move], move, true, found)
+        for group in ("all", *(name for name, is_so in hard.items() if is_so)):
+            for move in true | found:
+                self._count(self.groups[group], move, true, found)
+        if classes[0] is not None:
+            self.classes[classes] += 1
+        if len(true - {"shake"}) == 1:
+            (move,) = true - {"shake"}
+            self.single[move.split("_")[0]].append(move in found)
+
+    @staticmethod
+    def _count(counts, move, true, found):
+        counts[0] += move in true and move in found
+        counts[1] += move in true
+        counts[2] += move in found
+
+    def rows(self):
+        """Result rows."""
+        for move, counts in sorted(self.moves.items()):
+            yield {"move": move, **rates(*counts)}
+        for group, counts in self.groups.items():
+            yield {"group": group, **rates(*counts)}
+        for true in CAMERA_CLASSES:
+            row = {str(found): count for (wanted, found), count in self.classes.items() if wanted == true}
+            if row:
+                yield {"class": true, "judged_as": row}
+        total = sum(self.classes.values())
+        if total:
+            right = sum(count for (wanted, found), count in self.classes.items() if wanted == found)
+            yield {"class_accuracy": round(right / total, 3), "clips": total}
+        yield {"single_moves_found": {axis: f"{sum(hits)}/{len(hits)}" for axis, hits in sorted(self.single.items())}}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", choices=("validation", "training"), default="validation")
+    parser.add_argument("--first-seed", type=int, default=1_000_000)
+    parser.add_argument("--count", type=int, default=60)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    make = validation_clip if options.preset == "validation" else generated_clip
+    tally, costs = Tally(), []
+    for seed in range(options.first_seed, options.first_seed + options.count):
+        frames, times, moves, camera_class, hard = make(seed)
+        columns, cost = judged(frames, times)
+        tally.add(moves, columns["camera_moves"], (camera_class, columns["camera_class"]), hard)
+        costs.append(cost)
+    for row in tally.rows():
+        print(json.dumps(row))
+    quartiles = [round(float(value), 1) for value in np.percentile(costs, [25, 50, 75])]
+    print(json.dumps({"preset": options.preset, "clips": options.count, "cpu_ms_per_pair_quartiles": quartiles}))
+
+
+if __name__ == "__main__":
+    main()
