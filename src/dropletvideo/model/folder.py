@@ -107,7 +107,8 @@ def load_model_folder(
         raise WeightsError(f"{folder}: holds none of {', '.join(parts)}; is it a model folder?")
     for part in loaded.values():
         if isinstance(part, torch.nn.Module):
-            part.to(device=device, dtype=dtype).eval().requires_grad_(False)
+            # diffusers' own `to` warns of an empty list of float32 modules
+            torch.nn.Module.to(part, device=device, dtype=dtype).eval().requires_grad_(False)
     return ModelFolder(defaults=load_defaults(folder), parts=loaded, path=folder, index=index)
 
 

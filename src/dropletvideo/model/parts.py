@@ -66,12 +66,16 @@ def load_vae(folder: Path) -> Any:
 
 
 def load_text_encoder(folder: Path) -> T5EncoderModel:
-    """The T5 encoder of a folder."""
+    """The T5 encoder of a folder; its token table stands in the file under one name or two."""
     with torch.device("meta"):
-        expected = T5EncoderModel(AutoConfig.from_pretrained(folder)).state_dict()
-    tied = {"encoder.embed_tokens.weight": "shared.weight"}
-    check_tensors(folder, expected, aliases=tied)
-    return T5EncoderModel.from_pretrained(folder)
+        encoder = T5EncoderModel(AutoConfig.from_pretrained(folder))
+    table, copy = "shared.weight", "encoder.embed_tokens.weight"
+    check_tensors(folder, encoder.state_dict(), aliases={copy: table, table: copy})
+    tensors = read_tensors(folder)
+    found = tensors.get(table, tensors.get(copy))
+    encoder.load_state_dict(tensors | {table: found, copy: found}, assign=True)
+    encoder.tie_weights()
+    return encoder.eval()
 
 
 def load_tokenizer(folder: Path) -> T5Tokenizer:
