@@ -94,7 +94,7 @@ def _videos(page: Page, record: Record, requests: list[dict[str, Any]]) -> None:
             if (video := record.out / GENERATED / f"{row['id']}.mp4").is_file()
         ]
         image = Player(video=_still(record.out / REQUESTS / rows[0]["image"]), caption="given image")
-        page.videos([image, *players, *_reference(record, rows)], width=140)
+        page.videos([image, *players, *_reference(record, rows)], width=104)
     page.heading("Frame by frame")
     shown = next(iter(groups.values()))
     strips = {
@@ -150,13 +150,14 @@ def _inputs(page: Page, record: Record) -> None:
     from dropletvideo.tables.views import query
 
     page.section("What went in")
-    rows = query(record.out / DATASET, "select * from videos order by path")
+    rows = query(record.out / DATASET, "select * from videos order by paths")
     shown = rows[:: max(1, len(rows) // SHOWN_SOURCES)][:SHOWN_SOURCES]
     pictures = []
     for row in shown:
         middle = int(row["num_frames"] or 1) // 2
-        frame = media.read_frames(row["path"], [middle], short_side=160)[0]
-        pictures.append(Picture(image=frame, caption=Path(row["path"]).name))
+        path = Path(row["paths"][0])
+        frame = media.read_frames(path, [middle], short_side=160)[0]
+        pictures.append(Picture(image=frame, caption=path.name))
     page.contact_sheet(pictures, caption=f"{len(shown)} of {len(rows)} raw videos, the middle frame of each.")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class Record:
 
     @property
     def seconds(self) -> float:
-        """Wall time of all steps of this call."""
+        """Wall time of all steps; of one that was interrupted, that of the call which finished it."""
         return float(sum(step["seconds"] for step in self.steps.values()))
 
     def as_dict(self) -> dict[str, Any]:
@@ -108,10 +108,18 @@ def run_demo(plan: Plan, out: Path, *, videos: Path | None, train_all: bool, wor
         ("generate", generate_videos),
         ("evaluate", evaluate_videos),
     ]
+    known = _finished_steps(out)
     for number, (name, step) in enumerate(steps, start=1):
-        with _timed(record, name, f"[{number}/{len(steps)}] {name}"):
-            record.steps[name].update(step(record))
-    (out / "demo.json").write_text(json.dumps(record.as_dict(), indent=1, default=str))
+        title = f"[{number}/{len(steps)}] {name}"
+        if name in known:
+            sys.stderr.write(f"{title}: done before\n")
+            record.steps[name] = known[name]
+            continue
+        sys.stderr.write(f"{title}\n")
+        started = time.perf_counter()
+        facts = step(record)
+        record.steps[name] = {"seconds": round(time.perf_counter() - started, 2), **facts}
+        _note(record)
     return record
 
 
@@ -199,11 +207,8 @@ def train_model(record: Record) -> dict[str, Any]:
     ]
     content = with_settings(read_recipe("nano-demo"), settings)
     content["data"]["where"] = _training_rule(record)
-    done = _finished(record.out / MODEL)
-    if done is not None:
-        return done
     result = run(parse(content, Config), record.out / MODEL, sample=write_previews)
-    facts = {
+    return {
         "steps": result.steps,
         "training_seconds": round(result.seconds, 1),
         "loss": result.loss,
@@ -212,8 +217,6 @@ def train_model(record: Record) -> dict[str, Any]:
         "skipped": dict(result.cache.skipped),
         "failures": len(result.cache.failures),
     }
-    (record.out / MODEL / "demo.json").write_text(json.dumps(facts))
-    return facts
 
 
 def generate_videos(record: Record) -> dict[str, Any]:
@@ -252,11 +255,6 @@ def _training_rule(record: Record) -> str:
     return f"{TRAINABLE} and clip_id not in ({ids})"
 
 
-def _finished(model: Path) -> dict[str, Any] | None:
-    path = model / "demo.json"
-    return json.loads(path.read_text()) if path.is_file() else None
-
-
 def _claim(record: Record) -> None:
     """Refuse a folder with a demo of another plan, whose parts would be mixed with ours."""
     record.out.mkdir(parents=True, exist_ok=True)
@@ -269,6 +267,19 @@ def _claim(record: Record) -> None:
     if path.is_file() and json.loads(path.read_text()) != json.loads(json.dumps(mine)):
         raise ConfigError(f"{record.out} holds a demo with other options: give another --out, or remove that folder")
     path.write_text(json.dumps(mine))
+
+
+def _finished_steps(out: Path) -> dict[str, dict[str, Any]]:
+    """Records of the steps that earlier calls finished; an interrupted step is not among them and goes on."""
+    path = out / "demo.json"
+    return dict(json.loads(path.read_text())["steps"]) if path.is_file() else {}
+
+
+def _note(record: Record) -> None:
+    """Write what was done so far, whole or not at all."""
+    part = record.out / ".demo.json"
+    part.write_text(json.dumps(record.as_dict(), indent=1, default=str))
+    part.replace(record.out / "demo.json")
 
 
 def _is_written(folder: Path, seed: int) -> bool:
@@ -286,17 +297,3 @@ def _runs_of(seeds: list[int]) -> Iterator[list[int]]:
         run.append(seed)
     if run:
         yield run
-
-
-@contextmanager
-def _timed(record: Record, name: str, title: str) -> Iterator[None]:
-    import sys
-
-    sys.stderr.write(f"{title}\n")
-    started, cpu = time.perf_counter(), time.process_time()
-    record.steps[name] = {"seconds": 0.0}
-    yield
-    record.steps[name] |= {
-        "seconds": round(time.perf_counter() - started, 2),
-        "cpu_seconds_here": round(time.process_time() - cpu, 2),
-    }
