@@ -7,7 +7,7 @@ import pytest
 
 from dropletvideo import media
 from dropletvideo.perception.cuts import ShotBoundaries
-from dropletvideo.perception.judge import Chunk
+from dropletvideo.perception.judge import Chunk, Frames
 from dropletvideo.perception.look import LookJudge
 from dropletvideo.tables.plan import watch_video
 from dropletvideo.tables.spans import boundary_of, edges_of
@@ -89,3 +89,35 @@ class Unsettled(ShotBoundaries):
     """The same detector, which says nothing before the end."""
 
     settled = property()  # no such attribute for `hasattr`
+
+
+class Diary:
+    """A judge that notes when its clips begin and end."""
+
+    name, version = "diary", 1
+    needs = Frames(rate=4.0, short_side=32)
+    columns = {"noted": int}  # noqa: RUF012
+
+    def __init__(self):
+        self.log = []
+
+    def start(self, row):
+        self.log.append(("start", row["start_frame"]))
+        return row["start_frame"]
+
+    def update(self, state, chunk):
+        """Nothing is measured."""
+
+    def finish(self, state):
+        self.log.append(("finish", state))
+        return {"noted": state}
+
+
+def test_a_clip_is_done_with_as_soon_as_the_pass_has_gone_by(tmp_path):
+    media.write_video(tmp_path / "edited.mp4", footage(2), playback_fps=RATE)
+    diary = Diary()
+    watched = watch_video(tmp_path / "edited.mp4", [diary], detector=ShotBoundaries())
+    starts = [clip["start_frame"] for clip in watched.clips]
+    assert len(starts) >= 4
+    first_end, last_start = diary.log.index(("finish", starts[0])), diary.log.index(("start", starts[-1]))
+    assert first_end < last_start, "states of finished clips pile up with the length of the video"

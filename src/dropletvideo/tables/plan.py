@@ -198,10 +198,14 @@ class _Pass:
         if spans is not None and not self._video_wanting and None not in (ends := [end for _, end in spans]):
             last = max((end for end in ends if end is not None), default=1)
             self.wants = [replace(want, end_frame=max(1, last)) for want in self.wants]  # nothing is wanted behind it
-        self.clips = Spans(len(self.wants), self._open_clip)
+        self.clips = self._new_clips()
         if spans is not None:
             self.clips.fix(spans)
-        self.video = Spans(len(self.wants), lambda _: self._open_run(self._base_row(0), self._video_wanting))
+        self.video = Spans(
+            len(self.wants),
+            {want for _, want in self._video_wanting},
+            lambda _: self._open_run(self._base_row(0), self._video_wanting),
+        )
         self.video.fix([(0, None)])
         self.boundaries: list[Boundary] = []
         self.num_frames = 0
@@ -210,6 +214,9 @@ class _Pass:
         self.edges: list[Boundary] = []
         self._settled = 0
         self._closed_by: list[Boundary] = []
+
+    def _new_clips(self) -> Spans:
+        return Spans(len(self.wants), {want for _, want in self._clip_wanting}, self._open_clip)
 
     def _open_run(self, row: Mapping[str, Any], wanting: Sequence[Wanting]) -> SpanRun:
         return SpanRun(row, wanting, self.backbones, self.costs, self.tolerate)
@@ -306,7 +313,7 @@ class _Pass:
     def apply_rule(self, rule: ClipRule) -> None:
         """Clips of a file whose boundaries are all known, without measuring them."""
         self._shot_start, self._settled, self._closed_by, self._clip_wanting = 0, 0, [], []
-        self.clips = Spans(len(self.wants), self._open_clip)
+        self.clips = self._new_clips()
         self._follow_to(rule, self.edges, self.num_frames)
         self.clips.follow(self._shot(self.num_frames, is_closed=True), rule)
         self.clips.end(self.num_frames)

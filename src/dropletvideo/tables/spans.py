@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -164,16 +164,17 @@ class Spans:
 
     Args:
         num_wants: how many decode wants there are.
+        used: numbers of the wants that serve these spans; only their frames come here.
         open_run: makes the judges' run of a span when its first frame comes.
     """
 
-    def __init__(self, num_wants: int, open_run: Callable[[Span], SpanRun]) -> None:
+    def __init__(self, num_wants: int, used: Collection[int], open_run: Callable[[Span], SpanRun]) -> None:
         self.spans: list[Span] = []
         self.frontier = 0
         self.waiting_bytes = 0
         self._open_run = open_run
         self._waiting: list[list[FrameRun]] = [[] for _ in range(num_wants)]
-        self._seen = [0] * num_wants
+        self._seen = [0 if want in used else ENDLESS for want in range(num_wants)]
         self._first_live = 0
 
     def fix(self, spans: Sequence[tuple[int, int | None]]) -> None:
