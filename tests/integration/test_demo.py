@@ -1,4 +1,4 @@
-"""The demo joins every part: footage to dataset to model to videos to scores to one page, and goes on where it stopped."""
+"""The demo joins every part, from footage to one page, and goes on where it stopped."""
 
 from __future__ import annotations
 
