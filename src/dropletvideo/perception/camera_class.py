@@ -47,7 +47,8 @@ SHAKE_MARGIN = 1.5
 PIECE_SHARE = 0.5
 """Share of the least amount that a piece must add to a run."""
 SLIVER_SECONDS, SLIVER_SHARE = 0.75, 0.2
-MIN_SHARE = 0.3
+TURNS = ("pan", "tilt", "roll", "zoom")
+MIN_SHARE, MIN_SHARE_IN_TRAVEL = 0.3, 0.45
 """A move is named if it moves the picture at least this much of what the strongest move of its time does."""
 
 
@@ -86,7 +87,8 @@ def runs_of(rates: Rates, pieces: list[tuple[int, int]], weights: Array, shake: 
     runs = []
     for column, axis in enumerate(AXES):
         value = rates.values[:, column]
-        strong = (np.abs(value) > MIN_SPEED[axis]) & (weights[:, column] > MIN_SHARE * weights.max(axis=1))
+        share = np.where(rates.travels & (column < len(TURNS)), MIN_SHARE_IN_TRAVEL, MIN_SHARE)
+        strong = (np.abs(value) > MIN_SPEED[axis]) & (weights[:, column] > share * weights.max(axis=1))
         if axis in TRAVEL:
             least_share = np.where((rates.values[:, 7] != 0) & (axis == "pedestal"), RISE_IN_ARC, MIN_COMPONENT[axis])
             strong = (np.abs(value) > MIN_SPEED[axis]) & (np.abs(value) > least_share * rates.speed)
@@ -141,14 +143,14 @@ def class_of(moves: list[tuple[CameraMove, float]], seconds: float) -> str:
 
     Time without any move counts as static; tracking for half of the clip or more decides.
     """
-    spans: dict[str, float] = {}
-    for move, weight in moves:
-        if move.move not in ("shake", "static"):
-            name = MOVES[move.move].camera_class
-            spans[name] = spans.get(name, 0.0) + (move.end - move.start) * (1 + 0.1 * min(weight, 1.0))
+    acting = [(move, weight) for move, weight in moves if move.move not in ("shake", "static")]
+    spans = {"C5": seconds - _covered([move for move, _ in acting])}
+    for name in {MOVES[move.move].camera_class for move, _ in acting}:
+        own = [(move, weight) for move, weight in acting if MOVES[move.move].camera_class == name]
+        strength = 1.0 if name in ("C1", "C3") else min(max(weight for _, weight in own), 1.0)
+        spans[name] = _covered([move for move, _ in own]) * (1 + 0.1 * strength)
     if spans.get("C3", 0.0) >= 0.5 * seconds:
         return "C3"
-    spans["C5"] = seconds - _covered([move for move, _ in moves if move.move not in ("shake", "static")])
     return max(spans, key=lambda name: spans[name])
 
 

@@ -126,8 +126,9 @@ def _shows_travel(span: list[Window], cost: float) -> bool:
     return bool(turning > ratio * max(cost, 0.9))
 
 
-MOSTLY, NEARLY_ALL, MIN_TOLD = 0.5, 0.7, 3
-"""Share of the windows of a piece that must show a held subject: in travel, and in a pan; and their least number."""
+HELD_IN_TRAVEL, HELD_IN_PAN = 0.4, 0.7
+"""Share of the windows of a piece that must show a held subject."""
+MIN_TOLD = 3
 STEP = np.array([0.6, 0.6, 0.8, 0.012, 0.015, 0.015, 0.03, 0.6])
 """Change of each rate that counts as one unit of noise, at least (columns of `Rates.values`)."""
 PIECE_PRICE = 25.0
@@ -190,8 +191,9 @@ def with_tracking(
             turning = basis(window.m) @ rates.turns[at] * window.focal_px if rates.travels[at] else 0.0
             answer = holds_subject(pairs[at], turning, *picture)
             told += [] if answer is None else [answer]
-        needed = MOSTLY if rates.travels[first:end].all() else NEARLY_ALL
-        if len(told) >= max(MIN_TOLD, MOSTLY * (end - first)) and np.mean(told) >= needed:
+        needed = HELD_IN_TRAVEL if rates.travels[first:end].all() else HELD_IN_PAN
+        if len(told) >= max(MIN_TOLD, 0.5 * (end - first)) and np.mean(told) >= needed:
             tracks[first:end] = True
             values[first:end, 4:7] = 0.0
+            values[first:end, 3] *= ~rates.travels[first:end]
     return replace(rates, values=values, tracks=tracks)

@@ -25,8 +25,9 @@ from dropletvideo.perception.camera_windows import (
 
 SUBSETS = np.array(list(product([False, True], repeat=4)))
 """All choices of pan, tilt, roll, zoom that go with the travel."""
-TURN_PRICE = 6.0
-"""What a turn that goes along must save per window, in squared noise units of the independent points."""
+TURN_PRICE = np.array([6.0, 6.0, 6.0, 12.0])
+"""What pan, tilt, roll and zoom that go along must save per window, in squared noise units of the independent points;
+zooming while travelling is rare."""
 PRIOR = np.array([0.15, 0.15, 0.15, 0.15])
 """Size (radians, log) towards which turns that the points do not tell are kept small, per window."""
 NEAR_BELOW = 2.0
@@ -78,7 +79,7 @@ def solve_span(windows: list[Window], lens: Lens) -> Travelled:
 def _best_subset(systems: list[_System]) -> tuple[int, float]:
     """Number of the best subset of turns, and its cost with the price of the turns."""
     pooled = np.mean([system.costs.min(axis=0) for system in systems], axis=0)
-    priced = pooled * WINDOW_WEIGHT + TURN_PRICE * SUBSETS.sum(axis=1)
+    priced = pooled * WINDOW_WEIGHT + SUBSETS @ TURN_PRICE
     return int(priced.argmin()), float(priced.min())
 
 

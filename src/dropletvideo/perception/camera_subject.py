@@ -19,6 +19,8 @@ HELD = 0.3
 """Held points move less than this share of the background's flow."""
 MIN_HELD, MAX_HELD = 4, 0.5
 SAME_WAY = 0.85
+ROW = 0.05
+"""Half the height of the band in which a held point's neighbours are looked at, in picture heights."""
 MIDDLE = 0.28
 """Distance of the held points' centre from the picture's, as a share of its width and height, at most."""
 
@@ -33,8 +35,8 @@ def holds_subject(pair: Pair, turning: Array | float, height: int, width: int) -
     flow = float(np.percentile(size, 65))
     if flow < MIN_FLOW * min(height, width):
         return None
-    held = _compact(pair.a, size < HELD * flow, min(height, width))
     flows = size > 2 * HELD * flow
+    held = _compact(pair.a, _among_flow(pair.a, size < HELD * flow, flows, height), min(height, width))
     if held.sum() < MIN_HELD or held.mean() > MAX_HELD or flows.sum() < 2 * MIN_HELD:
         return False
     way = np.median(shift[flows], axis=0)
@@ -44,12 +46,22 @@ def holds_subject(pair: Pair, turning: Array | float, height: int, width: int) -
     return bool(same > SAME_WAY and central and _is_enclosed(pair.a, held, flows))
 
 
+def _among_flow(places: Array, held: NDArray[np.bool_], flows: NDArray[np.bool_], height: int) -> NDArray[np.bool_]:
+    """The held points in whose row most points flow, on both sides: a far backdrop fills its rows."""
+    row = np.abs(places[held, None, 1] - places[None, :, 1]) < ROW * height
+    left = places[None, :, 0] < places[held, None, 0]
+    sides = np.minimum((row & left & flows).sum(axis=1), (row & ~left & flows).sum(axis=1))
+    among = held.copy()
+    among[held] = (sides >= 2) & ((row & flows).sum(axis=1) > 0.3 * row.sum(axis=1))
+    return among
+
+
 def _compact(places: Array, held: NDArray[np.bool_], short_side: int) -> NDArray[np.bool_]:
     """The held points near their median place: a subject, not a strip of far backdrop."""
     if not held.any():
         return held
     centre = np.median(places[held], axis=0)
-    near = np.abs(places - centre).max(axis=1) < 0.3 * short_side
+    near = np.abs(places - centre).max(axis=1) < 0.4 * short_side
     return held & near if (held & near).sum() > 0.6 * held.sum() else np.zeros_like(held)
 
 

@@ -33,7 +33,7 @@ POINT_PRICE = 1.7
 FOCAL_RATIO = 1.1
 """Focal length over the short side where neither the row nor the pictures tell it."""
 FOCAL_RATIOS = np.array([0.75, 0.9, 1.1, 1.35, 1.7, 2.3, 3.3, 6.0])
-"""The last stands for no perspective at all: a camera that travels along a wall, whose focal length stays unknown."""
+"""The last stands for hardly any perspective: a long lens (a camera that slides along a bare wall looks the same)."""
 SOME_PAIRS = 8
 FOCAL_SHIFT = 0.04
 FOCAL_COST = 4.0
@@ -175,8 +175,7 @@ def calibrate(pairs: list[Pair], short_side: int, focal_px: float | None = None)
     if not explained.any():
         return Lens(default, noise_px)
     total = costs[explained].sum(axis=0) * WINDOW_WEIGHT + FOCAL_PRICE * np.log(FOCAL_RATIOS / FOCAL_RATIO) ** 2
-    best = int(total.argmin())
-    return lenses[best] if best < len(lenses) - 1 else Lens(default, noise_px)
+    return lenses[int(total.argmin())]
 
 
 def _across_px(pair: Pair, lens: Lens) -> float:
