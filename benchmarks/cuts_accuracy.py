@@ -136,6 +136,9 @@ def main() -> None:
     parser.add_argument("--footage", type=Path, help="folder of rendered files; made anew where missing")
     parser.add_argument("--rendered", type=int, default=12, help="files to render")
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument(
+        "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="of rendered files; else as drawn"
+    )
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     rows = []
@@ -146,7 +149,8 @@ def main() -> None:
         if arguments.rendered and not list(folder.glob("*.mp4")):
             from dropletvideo.world.footage import write_footage
 
-            write_footage(folder, arguments.seed, arguments.rendered)
+            size = (arguments.size[0], arguments.size[1]) if arguments.size else None
+            write_footage(folder, arguments.seed, arguments.rendered, size=size)
         if list(folder.glob("*.mp4")):
             rows.append(rendered(folder) | {"files": len(list(folder.glob("*.mp4")))})
     command = "python " + " ".join(sys.argv)

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BOX = (9, 9)
-_NOISE_VARIANCE = 8.0
+_NOISE_VARIANCE = 2.0
 _LEAST_WEIGHT = 0.5
 _BAR_RANGE = 12
-_MOST_GAIN = 3.0
+MOST_GAIN = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,9 @@ class Aligner:
         return np.asarray(beyond, np.bool_)
 
     def match(self, older_HW: NDArray[np.uint8], newer_HW: NDArray[np.uint8]) -> Match:
-        """Align two gray thumbnails and compare them."""
-        return compare(moved(older_HW, *self.maps(older_HW, newer_HW)), newer_HW)
+        """Align two gray thumbnails, which may be far apart in time, and compare them whatever their exposure."""
+        expected = moved(older_HW, *self.maps(older_HW, newer_HW))
+        return compare(expected, newer_HW, older_HW, most_gain=MOST_GAIN)
 
 
 def moved(frame: NDArray[np.uint8], columns: Any, rows: Any) -> NDArray[np.uint8]:
@@ -66,19 +67,29 @@ def moved(frame: NDArray[np.uint8], columns: Any, rows: Any) -> NDArray[np.uint8
     return np.asarray(sampled, np.uint8)
 
 
-def compare(first_HW: NDArray[np.uint8], second_HW: NDArray[np.uint8]) -> Match:
-    """Structural agreement `(2 cov + e) / (var + var + e)` over 9x9 boxes (the contrast-structure part of SSIM)."""
-    rows, columns = _active(first_HW, second_HW)
-    first, second = first_HW[rows, columns].astype(np.float32), second_HW[rows, columns].astype(np.float32)
+def compare(
+    expected_HW: NDArray[np.uint8], newer_HW: NDArray[np.uint8], older_HW: NDArray[np.uint8], *, most_gain: float = 1.0
+) -> Match:
+    """Structural agreement `(2 cov + e) / (var + var + e)` over 9x9 boxes (the contrast-structure part of SSIM).
+
+    Args:
+        expected_HW, newer_HW: the older frame moved onto the newer one, and that one.
+        older_HW: the older frame itself, which tells where bars are (moving smears their edges).
+        most_gain: above 1, the expected frame's contrast is brought to that of the newer, by that factor at most.
+    """
+    rows, columns = _active(older_HW, newer_HW)
+    first, second = expected_HW[rows, columns].astype(np.float32), newer_HW[rows, columns].astype(np.float32)
     mean_first, mean_second = cv2.blur(first, _BOX), cv2.blur(second, _BOX)
     variance_first = cv2.blur(first * first, _BOX) - mean_first * mean_first
     variance_second = cv2.blur(second * second, _BOX) - mean_second * mean_second
     covariance = cv2.blur(first * second, _BOX) - mean_first * mean_second
-    gain = float(np.sqrt((variance_second.mean() + 1) / (variance_first.mean() + 1)))
-    gain = min(max(gain, 1 / _MOST_GAIN), _MOST_GAIN)
-    variance_first *= gain * gain
-    covariance *= gain
-    agreement = (2 * covariance + _NOISE_VARIANCE) / (variance_first + variance_second + _NOISE_VARIANCE)
+    if most_gain > 1:
+        gain = float(np.sqrt((variance_second.mean() + 1) / (variance_first.mean() + 1)))
+        gain = min(max(gain, 1 / most_gain), most_gain)
+        variance_first *= gain * gain
+        covariance *= gain
+    noise = _NOISE_VARIANCE + 0.02 * float(variance_first.mean() + variance_second.mean())
+    agreement = (2 * covariance + noise) / (variance_first + variance_second + noise)
     weight = np.sqrt(np.maximum(np.maximum(variance_first, variance_second), 0)) + _LEAST_WEIGHT
     similarity = float((agreement * weight).sum() / weight.sum())
     return Match(similarity=similarity, changed_share=float((agreement < 0.5).mean()))

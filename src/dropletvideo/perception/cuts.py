@@ -147,12 +147,13 @@ class ShotBoundaries:
             state.aligner = Aligner(*gray.shape)
             state.finder = TransitionFinder(self.config.transitions, state.aligner)
             return Step(index, seconds, gray, colour, np.zeros_like(colour), 1.0, 0.0)
-        columns, rows = state.aligner.maps(state.steps[-1].gray, gray)
+        older = state.steps[-1].gray
+        columns, rows = state.aligner.maps(older, gray)
         expected = moved(state.previous, columns, rows)
         unexplained = cv2.subtract(frame_HWC, expected, dtype=cv2.CV_32F)
         unexplained[state.aligner.outside(columns, rows)] = 0
         change = np.asarray(cv2.resize(unexplained, half, interpolation=cv2.INTER_AREA), np.float32)
-        match = compare(np.asarray(cv2.cvtColor(expected, cv2.COLOR_RGB2GRAY), np.uint8), gray)
+        match = compare(np.asarray(cv2.cvtColor(expected, cv2.COLOR_RGB2GRAY), np.uint8), gray, older)
         return Step(index, seconds, gray, colour, change, match.similarity, match.changed_share)
 
     def _settle(self, state: CutsState) -> None:

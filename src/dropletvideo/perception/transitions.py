@@ -32,6 +32,7 @@ class TransitionConfig(BaseModel):
         least_share: share of the picture that changes.
         most_similarity: structure of the first frame found again in the last.
         least_blend_score: of `coherence + blend explained - texture dip - 1.2 similarity`, for dissolves.
+        most_texture_dip: a dissolve's middle has less texture than its ends; a scene that brightens has not.
         most_return_similarity: a frame after the transition that looks like one before it (a flash, something passing).
         least_gap_seconds: two transitions nearer than this are one.
         most_constant_seconds: a fade out and a fade in with no more than this of one colour between them are one.
@@ -48,7 +49,8 @@ class TransitionConfig(BaseModel):
     least_share: float = 0.5
     least_coherence: float = 0.33
     most_similarity: float = 0.5
-    least_blend_score: float = 0.15
+    least_blend_score: float = 0.2
+    most_texture_dip: float = 0.95
     least_fade_coherence: float = 0.78
     least_fade_relative: float = 0.8
     least_wipe_order: float = 0.75
@@ -227,7 +229,8 @@ class TransitionFinder:
         kind, quality, similarity = self._kind(first, last, coherence, relative)
         if kind is None:
             return None
-        strength = quality * coherence * (1 - similarity) * min(1.2, relative)
+        size = min(1.2, relative) * mean_change / (mean_change + 10)  # the tail of a fade is less than the whole
+        strength = quality * coherence * (1 - similarity) * size
         return _Window(first, last, kind, strength, similarity)
 
     def _kind(
@@ -251,7 +254,8 @@ class TransitionFinder:
         blend = evidence.blend_explained(np.stack([entry.step.colour for entry in run]))
         dip = evidence.texture_dip(np.array([entry.texture for entry in run]))
         score = coherence + blend - dip - 1.2 * similarity
-        return ("dissolve" if score >= config.least_blend_score else None), min(1.0, score), similarity
+        is_blend = score >= config.least_blend_score and dip <= config.most_texture_dip
+        return ("dissolve" if is_blend else None), min(1.0, score), similarity
 
     # --- one transition
 
@@ -266,9 +270,9 @@ class TransitionFinder:
             _, low, high = evidence.wipe_order(_summed(entries[first : last + 1]))
             begin, end = first + 1 + int(np.ceil(low)), min(first + 2 + int(high), len(entries) - 1)
         else:
-            begin, end = _extent(entries, first, last)
+            begin, end = _extent(entries, first, last, 0.05 if window.kind == "fade" else 0.12)
         self._done = end + dropped - 2
-        if end - begin < 1 or self._comes_back(entries, begin, end):
+        if end - begin < (1 if window.kind == "fade" else 2) or self._comes_back(entries, begin, end):
             return
         self._add(self._transition(entries, begin, end, window))
 
@@ -299,7 +303,7 @@ class TransitionFinder:
         frame = begin
         if to_constant:
             spreads = [evidence.spread(entry.step.colour, mask) for entry in entries[begin : end + 1]]
-            gone = np.flatnonzero(np.array(spreads) <= 0.15 * old_spread + 1.0)
+            gone = np.flatnonzero(np.array(spreads) <= 0.1 * old_spread + 0.5)
             frame = begin + int(gone[0]) if len(gone) else end
         return Transition(
             start=entries[begin].step.index,
@@ -321,6 +325,8 @@ class TransitionFinder:
             return
         is_dip = old.to_constant and new.from_constant
         is_fade = is_dip or "fade" in (old.kind, new.kind)
+        if (old.from_constant and not old.to_constant) or (new.to_constant and not new.from_constant):
+            is_fade = False  # a shot that fades in and soon out again lies between them
         gap = self.config.most_constant_seconds if is_dip else self.config.least_gap_seconds if is_fade else 0.0
         if new.start_seconds - old.end_seconds > gap:
             self.found.append(new)
@@ -346,14 +352,14 @@ def _summed(run: Sequence[_Entry]) -> NDArray[np.float32]:
     return np.stack([entry.summed for entry in run])
 
 
-def _extent(entries: Sequence[_Entry], first: int, last: int) -> tuple[int, int]:
-    """(first blended entry, first wholly new one): where the change has come 12 % and 92 % of its way."""
+def _extent(entries: Sequence[_Entry], first: int, last: int, begun: float) -> tuple[int, int]:
+    """(first blended entry, first wholly new one): where the change has come `begun` and 92 % of its way."""
     total = entries[last].summed - entries[first].summed
     reach = max(6, (last - first) // 2)
     low, high = max(0, first - reach), min(len(entries) - 1, last + reach)
     way = np.array([float(((entry.summed - entries[first].summed) * total).sum()) for entry in entries[low : high + 1]])
     top = max(float(way[first - low :].max()), 1e-6)
-    early = np.flatnonzero(way[: last - low] < 0.12 * top)
+    early = np.flatnonzero(way[: last - low] < begun * top)
     begin = int(early[-1]) + 1 if len(early) else 0
     late = np.flatnonzero(way[begin:] >= 0.92 * top)
     end = begin + int(late[0]) if len(late) else len(way) - 1
