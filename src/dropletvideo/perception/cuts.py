@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -25,8 +25,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dropletvideo.perception.alignment import Aligner, compare, moved
 from dropletvideo.perception.judge import Chunk, Frames
-from dropletvideo.perception.transitions import Step, TransitionConfig, TransitionFinder
+from dropletvideo.perception.transitions import Step, Transition, TransitionConfig, TransitionFinder
 from dropletvideo.records import Boundary
+
+_NEAR = 2
+"""Frames within which a cut and a gradual transition are one."""
 
 
 class CutsConfig(BaseModel):
@@ -37,6 +40,8 @@ class CutsConfig(BaseModel):
         least_ratio: change over the larger change of the two frames beside it.
         clear_similarity, clear_changed_share, least_ratio_clear: where hardly anything is found again, a lower ratio
             will do; cuts inside fast action need it.
+        least_loss_ratio: structure lost over that lost in the frames beside it: finds the cut at the bottom of a quick
+            fade, where the fade's own change is as large.
         most_return_similarity: a later frame this similar to the one before the cut makes it a flash.
         look_ahead: frames seen after a cut before it is decided.
     """
@@ -50,6 +55,7 @@ class CutsConfig(BaseModel):
     clear_similarity: float = 0.45
     clear_changed_share: float = 0.55
     least_ratio_clear: float = 1.8
+    least_loss_ratio: float = 2.5
     most_return_similarity: float = 0.6
     look_ahead: int = 4
     transitions: TransitionConfig = Field(default_factory=TransitionConfig)
@@ -128,12 +134,8 @@ class ShotBoundaries:
             return {"boundaries": [], "blended_spans": []}
         state.finder.close()
         last = state.steps[-1].index
-        gradual = [
-            Boundary(frame=found.frame, end_frame=found.end, kind=found.kind, score=found.score)
-            for found in state.finder.found
-            if found.end < last - 1
-        ]
-        boundaries = sorted([*state.cuts, *gradual], key=lambda boundary: boundary.frame)
+        gradual = [found for found in state.finder.found if found.end < last - 1]
+        boundaries = sorted(_with_cuts(gradual, state.cuts), key=lambda boundary: boundary.frame)
         return {
             "boundaries": [asdict(boundary) for boundary in boundaries],
             "blended_spans": [[found.start, found.end] for found in state.finder.found],
@@ -171,11 +173,14 @@ class ShotBoundaries:
         step = steps[position]
         if step.similarity > config.most_similarity or step.changed_share < config.least_changed_share:
             return False
-        beside = [steps[near].change for near in (position - 1, position + 1) if 0 < near < len(steps)]
-        ratio = step.change / (max(beside, default=0.0) + 0.5)
+        beside = [steps[near] for near in (position - 1, position + 1) if 0 < near < len(steps)]
+        ratio = step.change / (max((one.change for one in beside), default=0.0) + 0.5)
         is_clear = step.similarity <= config.clear_similarity and step.changed_share >= config.clear_changed_share
         if ratio < (config.least_ratio_clear if is_clear else config.least_ratio):
-            return False
+            loss = max((1 - one.similarity for one in beside), default=0.0) + 0.03
+            is_alone = is_clear and 1 - step.similarity >= config.least_loss_ratio * loss
+            if not (is_alone and _alike(steps[position - 1].texture, step.texture)):
+                return False
         assert state.aligner is not None
         before = steps[position - 1].gray
         later = range(position + 1, min(len(steps), position + config.look_ahead + 1))
@@ -189,3 +194,23 @@ def _edges(cuts: Sequence[Boundary], blended_spans: Sequence[Sequence[int]]) -> 
     """Hard cuts and blended spans in order, each as a boundary."""
     blended = [Boundary(frame=start, end_frame=end, kind="dissolve", score=1.0) for start, end in blended_spans]
     return sorted([*cuts, *blended], key=lambda edge: (edge.frame, edge.end_frame))
+
+
+def _with_cuts(gradual: Sequence[Transition], cuts: Sequence[Boundary]) -> list[Boundary]:
+    """Boundaries of both kinds; a cut that touches gradual ones (at the bottom of a quick fade) is one with them."""
+    boundaries, taken = [], set()
+    for cut in cuts:
+        touched = [k for k, one in enumerate(gradual) if one.start - _NEAR <= cut.frame <= one.end + _NEAR]
+        taken.update(touched)
+        end = max([cut.end_frame, *(gradual[k].end for k in touched)])
+        is_fade = any(gradual[k].kind == "fade" for k in touched)
+        boundaries.append(replace(cut, end_frame=end if is_fade else cut.end_frame, kind="fade" if is_fade else "cut"))
+    for k, one in enumerate(gradual):
+        if k not in taken:
+            boundaries.append(Boundary(frame=one.frame, end_frame=one.end, kind=one.kind, score=one.score))
+    return boundaries
+
+
+def _alike(first: float, second: float) -> bool:
+    """Textures of one order: neither picture has faded away beside the other."""
+    return min(first, second) > 1.0 and min(first, second) > 0.4 * max(first, second)

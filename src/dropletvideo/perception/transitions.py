@@ -31,6 +31,7 @@ class TransitionConfig(BaseModel):
         least_relative: the same over the contrast of the pictures.
         least_share: share of the picture that changes.
         most_similarity: structure of the first frame found again in the last.
+        least_blend: share of the middle frames that the ends explain, for dissolves.
         least_blend_score: of `coherence + blend explained - texture dip - 1.2 similarity`, for dissolves.
         most_texture_dip: a dissolve's middle has less texture than its ends; a scene that brightens has not.
         most_return_similarity: a frame after the transition that looks like one before it (a flash, something passing).
@@ -49,7 +50,8 @@ class TransitionConfig(BaseModel):
     least_share: float = 0.5
     least_coherence: float = 0.33
     most_similarity: float = 0.5
-    least_blend_score: float = 0.2
+    least_blend_score: float = 0.15
+    least_blend: float = 0.35
     most_texture_dip: float = 0.95
     least_fade_coherence: float = 0.78
     least_fade_relative: float = 0.8
@@ -78,6 +80,11 @@ class Step:
     change_hwc: NDArray[np.float32]
     similarity: float
     changed_share: float
+
+    @property
+    def texture(self) -> float:
+        """Mean local contrast in levels."""
+        return evidence.texture(self.gray)
 
     @property
     def change(self) -> float:
@@ -254,7 +261,7 @@ class TransitionFinder:
         blend = evidence.blend_explained(np.stack([entry.step.colour for entry in run]))
         dip = evidence.texture_dip(np.array([entry.texture for entry in run]))
         score = coherence + blend - dip - 1.2 * similarity
-        is_blend = score >= config.least_blend_score and dip <= config.most_texture_dip
+        is_blend = score >= config.least_blend_score and blend >= config.least_blend and dip <= config.most_texture_dip
         return ("dissolve" if is_blend else None), min(1.0, score), similarity
 
     # --- one transition
