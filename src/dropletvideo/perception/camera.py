@@ -28,6 +28,7 @@ from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_windows import calibrate, make_pairs, make_windows
 from dropletvideo.perception.judge import Chunk, Features, Frames
 
+SHORT_SIDE = 256
 MIN_TOLD = 0.5
 """Share of the clip's length that pairs with enough points must cover, else nothing is said."""
 LOST, KEPT = 0.1, 0.5
@@ -47,8 +48,8 @@ class CameraJudge:
     """See the module text. The row may hold `has_edit` (True makes the clip C6) and `focal_ratio` (over the width)."""
 
     name = "camera"
-    version = 1
-    needs: Frames | Features = Frames(rate=8.0, short_side=256, colour="gray")
+    version = 2
+    needs: Frames | Features = Frames(rate=8.0, short_side=SHORT_SIDE, colour="gray")
     columns: Mapping[str, type] = {
         "camera_class": str,
         "camera_moves": list,
@@ -59,7 +60,8 @@ class CameraJudge:
 
     def start(self, row: Mapping[str, Any]) -> CameraState:
         """State of one clip."""
-        return CameraState(row)
+        own_side = min(row.get("height") or SHORT_SIDE, row.get("width") or SHORT_SIDE)
+        return CameraState(row, Tracks(enlarged=max(1.0, SHORT_SIDE / own_side)))
 
     def update(self, state: CameraState, chunk: Chunk) -> None:
         """Follow the points through the chunk's frames (F,H,W,1 gray; of three channels the mean is taken)."""

@@ -28,12 +28,21 @@ CHECK_PX = 0.7
 """A point that does not come back to within this is dropped."""
 WINDOW_PX = 17
 LEVELS = 3
-SEARCH: dict[str, Any] = {
-    "winSize": (WINDOW_PX, WINDOW_PX),
-    "maxLevel": LEVELS,
-    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 12, 0.02),
-    "minEigThreshold": 1e-5,
-}
+ENLARGED_CHECK_PX = 0.5
+"""The same in pixels of a file that is enlarged for sampling: there a pixel of the sample is a part of a real one."""
+ENLARGED_WINDOW_PX = 14 / 3
+"""Widening of the search window per enlargement beyond 1: enlarged pictures are smooth over several samples."""
+
+
+def search_for(enlarged: float) -> dict[str, Any]:
+    """Settings of the point search for frames that are `enlarged` times the file's own size."""
+    window = WINDOW_PX + 2 * round(ENLARGED_WINDOW_PX * (min(enlarged, 4.0) - 1) / 2)
+    return {
+        "winSize": (window, window),
+        "maxLevel": LEVELS + (enlarged >= 2),
+        "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 12, 0.02),
+        "minEigThreshold": 1e-5,
+    }
 
 
 @dataclass(frozen=True)
@@ -61,10 +70,12 @@ class Tracks:
     Attributes:
         height, width: size of the sampled frames in pixels (0 before the first).
         frames: one record per sampled frame.
+        enlarged: sampled short side over the file's own, at least 1.
     """
 
     height: int = 0
     width: int = 0
+    enlarged: float = 1.0
     frames: list[TrackedFrame] = field(default_factory=list)
     _previous: Any = None
     _next_id: int = 0
@@ -84,12 +95,17 @@ class Tracks:
 
     def _follow(self, gray: NDArray[np.uint8]) -> tuple[NDArray[np.int64], Points, float, tuple[float, float]]:
         last = self.frames[-1]
-        there, found, _ = cv2.calcOpticalFlowPyrLK(self._previous, gray, last.xy[:, None], None, **SEARCH)
-        back, found_back, _ = cv2.calcOpticalFlowPyrLK(gray, self._previous, there, None, **SEARCH)
+        search = search_for(self.enlarged)
+        there, found, _ = cv2.calcOpticalFlowPyrLK(self._previous, gray, last.xy[:, None], None, **search)
+        back, found_back, _ = cv2.calcOpticalFlowPyrLK(gray, self._previous, there, None, **search)
         xy = there[:, 0]
         error = np.abs(back[:, 0] - last.xy).max(axis=1)
         inside = (xy > 2).all(axis=1) & (xy[:, 0] < self.width - 3) & (xy[:, 1] < self.height - 3)
-        good = (found[:, 0] > 0) & (found_back[:, 0] > 0) & (error < CHECK_PX)
+        good = (
+            (found[:, 0] > 0)
+            & (found_back[:, 0] > 0)
+            & (error < max(CHECK_PX, ENLARGED_CHECK_PX * min(self.enlarged, 4.0)))
+        )
         leaves = int((~inside).sum())
         kept = float((good & inside).sum() / max(len(xy) - leaves, 0.3 * len(xy), 1))
         keep = good & inside
