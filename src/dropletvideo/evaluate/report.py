@@ -113,7 +113,7 @@ def add_camera(page: Page, summary: Mapping[str, Any]) -> None:
     rows = [_camera_row(label, table) for label, table in found.items()]
     page.table(rows, [Column(key=key, title=key, digits=2) for key in rows[0]])
     model = summary["systems"].get(MODEL, {}).get("tables", {}).get("camera")
-    if model is None:
+    if model is None or not model["single_move"]["by_move"]:
         return
     page.heading("Found, by move and M")
     rows = [_move_row(move, cells) for move, cells in model["single_move"]["by_move"].items()]
