@@ -28,12 +28,15 @@ class TinyModel(nn.Module):
         self.mix = nn.Linear(33, 16)
         self.text = nn.Linear(4, 16)
         self.motion = nn.Linear(1, 16)
+        self.transformer_blocks = nn.ModuleList([nn.Linear(16, 16), nn.Linear(16, 16)])
         self.seen: list[torch.Tensor] = []
 
     def forward(self, latents, timestep, text, motion, condition):
         self.seen.append(motion.detach().clone())
         told = self.text(text.mean(1)) + self.motion(motion[:, None] / 32) + timestep[:, None] / 1000
         mixed = self.mix(torch.cat([latents, condition], dim=2).movedim(2, -1)) + told[:, None, None, None]
+        for block in self.transformer_blocks:
+            mixed = mixed + torch.tanh(block(mixed))
         return mixed.movedim(-1, 2)
 
 
@@ -56,7 +59,7 @@ class RandomWindows:
         return Batch(*(value[:4] for value in (self.all.latents, self.all.condition, self.all.text, self.all.motion)))
 
 
-def trainer(out, *, hooks=None, objective=None, identity="a", **loop):
+def trainer(out, *, hooks=None, objective=None, identity="a", optimizer="adamw", **loop):
     model = TinyModel()
     return Trainer(
         model=model,
@@ -64,7 +67,7 @@ def trainer(out, *, hooks=None, objective=None, identity="a", **loop):
         windows=RandomWindows(),
         schedule=SCHEDULE,
         loop=LoopConfig(**({"batch_size": 4, "max_steps": 30, "log_every": 7, "preview_every": 10} | loop)),
-        optim=OptimConfig(learning_rate=1e-2, warmup_steps=5),
+        optim=OptimConfig(learning_rate=1e-2, warmup_steps=5, optimizer=optimizer),
         objective=objective or ObjectiveConfig(),
         out=out,
         identity=identity,
@@ -77,17 +80,18 @@ def stop_at(step):
     return Hooks(show=lambda progress: os.kill(os.getpid(), signal.SIGINT) if progress.step == step else None)
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("stops", [(1,), (13,), (14, 20, 29)])
-def test_an_interrupted_run_ends_bit_identical(tmp_path, stops):
-    whole = trainer(tmp_path / "whole")
+def test_an_interrupted_run_ends_bit_identical(tmp_path, stops, optimizer):
+    whole = trainer(tmp_path / "whole", optimizer=optimizer)
     assert whole.run().status == "finished"
     for stop in stops:
-        part = trainer(tmp_path / "parts", hooks=stop_at(stop))
+        part = trainer(tmp_path / "parts", hooks=stop_at(stop), optimizer=optimizer)
         part.resume()
         outcome = part.run()
         assert outcome.status == "stopped"
         assert outcome.progress.step == stop
-    last = trainer(tmp_path / "parts")
+    last = trainer(tmp_path / "parts", optimizer=optimizer)
     assert last.resume()
     assert last.run().status == "finished"
     for name, value in whole.model.state_dict().items():
@@ -256,6 +260,20 @@ def test_learning_rate_warms_up_holds_and_decays():
     assert learning_rate_at(20, 0.4, config) == 1.0
     assert learning_rate_at(75, 0.75, config) == pytest.approx(0.1 + 0.9 * 0.5)
     assert learning_rate_at(99, 1.0, config) == pytest.approx(0.1)
+
+
+def test_muon_moves_block_matrices_and_both_rates_follow_the_schedule(tmp_path):
+    run = trainer(tmp_path, optimizer="muon", max_steps=3)
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    run.run()
+    by_size = {len(group["params"]): group for group in run.optimizer.param_groups}
+    assert {id(p) for p in run.optimizer.second.param_groups[0]["params"]} == {
+        id(block.weight) for block in run.model.transformer_blocks
+    }
+    assert len(by_size) >= 2
+    rates = [group["lr"] for group in run.optimizer.param_groups]
+    assert rates[-1] / rates[0] == pytest.approx(run.optim.matrix_learning_rate / run.optim.learning_rate)
+    assert all(not torch.equal(value, before[name]) for name, value in run.model.state_dict().items())
 
 
 def test_log_is_json_a_line(tmp_path):

@@ -26,7 +26,7 @@ from dropletvideo.errors import DropletError, WeightsError
 from dropletvideo.train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from dropletvideo.train.ema import MovingAverage
 from dropletvideo.train.logs import JsonlLog, LossMeter
-from dropletvideo.train.optim import OptimConfig, build_optimizer, learning_rate_at, set_learning_rate
+from dropletvideo.train.optim import OptimConfig, learning_rate_at, set_learning_rate, transformer_optimizer
 from dropletvideo.train.precision import MatmulPrecision, matmul_precision
 from dropletvideo.train.step import Batch, Denoise, ObjectiveConfig, batch_loss, draw_step, step_generator
 
@@ -125,7 +125,7 @@ class Trainer:
     def __post_init__(self) -> None:
         self.out.mkdir(parents=True, exist_ok=True)
         self.model.to(self.device).train()
-        self.optimizer = build_optimizer(self.model.parameters(), self.optim)
+        self.optimizer = transformer_optimizer(self.model, self.optim)
         self.average = MovingAverage(self.model, self.optim.ema_decay)
         self.meter = LossMeter(self.schedule.num_timesteps)
         self.log = JsonlLog(self.out / "log.jsonl")

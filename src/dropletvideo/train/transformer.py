@@ -239,10 +239,15 @@ def _trainer(config: Config, out: Path, folder: ModelFolder, bank: WindowBank) -
 def identity_of(config: Config, fingerprint: str) -> str:
     """What a checkpoint shares with the recipe that goes on from it: all that bears on the weights but the length."""
     loop = config.loop.model_dump(mode="json", include={"batch_size", "matmul"})
+    unused = {"optimizer", "matrix_learning_rate"} if config.optim.optimizer == "adamw" else None
     content = [
         fingerprint,
         loop,
-        config.model_dump(mode="json", include={"preset", "encoders", "start_from", "seed", "optim", "objective"}),
+        config.model_dump(
+            mode="json",
+            include={"preset", "encoders", "start_from", "seed", "optim", "objective"},
+            exclude={"optim": unused} if unused else None,
+        ),
     ]
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=12).hexdigest()
 
