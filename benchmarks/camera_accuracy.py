@@ -33,16 +33,16 @@ MOTIONS = (4, 6, 8, 12, 16)
 
 
 def coded(frames, crf):
-    """Frames after compression, gray, short side 256."""
+    """Frames after compression, gray, short side 256, and the file's row."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         media.write_video(path, frames, playback_fps=RATE, crf=crf)
         run = media.read_video(path, short_side=256, colour="gray")
-    return run.frames
+    return run.frames, {"height": frames.shape[1], "width": frames.shape[2]}
 
 
 def validation_clip(seed):
-    """Frames, seconds of each, true moves, class and what makes the shot hard."""
+    """Frames and row, seconds of each frame, true moves, class and what makes the shot hard."""
     shot = draw_shot(seed, WorldConfig.validation())
     scale = min(1.0, 256 / min(shot.height, shot.width))
     height, width = (max(2, round(side * scale / 2) * 2) for side in (shot.height, shot.width))
@@ -71,11 +71,11 @@ def generated_clip(seed):
     return coded(frames, 18), np.arange(17) / RATE, moves, None, {f"M={motion}": True, "blurred": bool(seed % 2)}
 
 
-def judged(frames, times):
+def judged(frames, row, times):
     """Columns, and milliseconds per sampled pair."""
     judge = CameraJudge()
     begin = time.process_time()
-    state = judge.start({})
+    state = judge.start(row)
     judge.update(state, Chunk(frames, times, np.arange(len(frames))))
     columns = judge.finish(state)
     return columns, (time.process_time() - begin) * 1e3 / max(len(frames) - 1, 1)
@@ -148,8 +148,8 @@ def main():
     make = validation_clip if options.preset == "validation" else generated_clip
     tally, costs = Tally(), []
     for seed in range(options.first_seed, options.first_seed + options.count):
-        frames, times, moves, camera_class, hard = make(seed)
-        columns, cost = judged(frames, times)
+        (frames, row), times, moves, camera_class, hard = make(seed)
+        columns, cost = judged(frames, row, times)
         tally.add(moves, columns["camera_moves"], (camera_class, columns["camera_class"]), hard)
         costs.append(cost)
     for row in tally.rows():
