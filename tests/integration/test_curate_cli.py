@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -173,6 +174,21 @@ def test_select_shows_the_funnel_and_report_and_export_follow_it(curated, tmp_pa
         (mira,) = csv.DictReader(file)
     assert (mira["framestamp"], mira["timestamp"]) == ("[36, 76]", "['0:00:03.000', '0:00:06.333']")
     assert (tmp_path / "miradata" / mira["file_path"]).is_file()
+
+
+def test_compact_writes_the_wide_table_that_queries_then_read(curated, tmp_path):
+    dataset = tmp_path / "dataset"
+    shutil.copytree(curated[0], dataset)
+    before = query(dataset, "select * from clips order by clip_id")
+    told = CliRunner().invoke(application, ["compact", str(dataset), "--json"])
+    assert told.exit_code == 0, told.output
+    facts = json.loads(told.stdout)
+    assert facts["rows"] == len(before)
+    assert Path(facts["path"]).stat().st_size == facts["bytes"]
+    assert query(dataset, "select * from clips order by clip_id") == before
+    nowhere = CliRunner().invoke(application, ["compact", str(tmp_path / "none")])
+    assert nowhere.exit_code != 0
+    assert not (tmp_path / "none").exists()
 
 
 def test_misuse_is_refused_before_any_work(folder, tmp_path):

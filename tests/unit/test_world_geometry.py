@@ -236,3 +236,29 @@ def test_nothing_flickers_when_the_camera_stands_still():
     shot = still_shot(9)
     frames = render_shot(shot, SIDE, SIDE, frame_indices=[0, 5, 9]).frames
     assert np.array_equal(frames[0], frames[2])
+
+
+def test_the_lens_softens_colours_and_leaves_geometry_alone():
+    shot = draw_shot(5, WorldConfig.training())
+    assert shot.lens_blur > 0
+    assert draw_shot(5, WorldConfig.validation()).lens_blur == 0
+    sharp = render_shot(replace(shot, lens_blur=0.0), SIDE, SIDE, frame_indices=[0, 1], depth=True, flow=True)
+    soft = render_shot(shot, SIDE, SIDE, frame_indices=[0, 1], depth=True, flow=True)
+    assert _roughness(soft.frames[0]) < 0.8 * _roughness(sharp.frames[0])
+    assert abs(soft.frames[0].mean() - sharp.frames[0].mean()) < 1
+    np.testing.assert_array_equal(soft.depth, sharp.depth)
+    np.testing.assert_array_equal(soft.flow, sharp.flow)
+
+
+def test_the_lens_is_the_same_at_every_size():
+    shot = draw_shot(5, WorldConfig.training())
+    small = render_shot(shot, SIDE, SIDE, frame_indices=[0]).frames[0]
+    large = render_shot(shot, 2 * SIDE, 2 * SIDE, frame_indices=[0]).frames[0]
+    halved = cv2.resize(large, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    assert _roughness(halved) == pytest.approx(_roughness(small), rel=0.25)
+
+
+def _roughness(frame):
+    """Mean absolute second difference, in grey levels."""
+    grey = frame.astype(float).mean(axis=-1)
+    return float(np.abs(np.diff(grey, 2, axis=0)).mean() + np.abs(np.diff(grey, 2, axis=1)).mean())

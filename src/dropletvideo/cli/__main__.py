@@ -23,6 +23,7 @@ VERBS: dict[str, str] = {
     "query": "ask a dataset in SQL",
     "select": "choose clips by measured columns and see why others drop",
     "report": "write a dataset's HTML report",
+    "compact": "join a dataset's columns into one wide table",
     "export": "cut the chosen clips into files with metadata",
     "train": "train a model by a recipe",
     "generate": "an image and a sentence in, a video out",

@@ -46,9 +46,9 @@ FULL = Plan(
 )
 QUICK = Plan(
     name="quick",
-    files=5,
+    files=8,
     footage_side=64,
-    train_minutes=1.0,
+    train_minutes=1.5,
     windows_per_clip=14,
     images=3,
     codec_steps=120,

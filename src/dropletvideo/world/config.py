@@ -95,6 +95,7 @@ class WorldConfig(BaseModel):
     near_travel: bool = Field(default=False, description="give trucks, pedestals and dollies a near backdrop")
     objects: tuple[int, int] = (3, 7)
     object_distance: Span = (2.4, 7.0)
+    lens_blur: float = Field(default=0.0, ge=0, description="deviation of the lens's blur as a share of the short side")
 
     @classmethod
     def validation(cls) -> WorldConfig:
@@ -129,6 +130,7 @@ class WorldConfig(BaseModel):
             near_travel=True,
             objects=(4, 7),
             object_distance=(2.4, 6.0),
+            lens_blur=0.0095,  # 0.6 px of 64: a small codec cannot carry what lies near the pixel's limit
         )
 
     @classmethod

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,7 +80,7 @@ def render_shot(
     depths, surfaces, flows, hidden = [], [], [], []
     for k, painter in enumerate(painters):
         picture = painter.paint()
-        frames[k] = picture.frame
+        frames[k] = _through_lens(picture.frame, shot.lens_blur)
         if depth:
             depths.append(picture.depth.reshape(height, width))
             surfaces.append(picture.surface.reshape(height, width))
@@ -99,6 +100,14 @@ def render_shot(
         boxes=seen.boxes if seen else None,
         visibility=seen.share if seen else None,
     )
+
+
+def _through_lens(frame: NDArray[np.uint8], blur: float) -> NDArray[np.uint8]:
+    """H,W,3 as a lens of that blur (share of the short side) shows it; integer arithmetic, so the same everywhere."""
+    deviation = blur * min(frame.shape[:2])
+    if deviation < 0.1:  # the neighbour's share would round to nothing
+        return frame
+    return np.asarray(cv2.GaussianBlur(frame, (0, 0), deviation, borderType=cv2.BORDER_REFLECT_101), np.uint8)
 
 
 def _stack(planes: list[Plane], height: int, width: int, channels: int) -> Plane:

@@ -41,6 +41,7 @@ class Shot:
         subject: index of the object that the shot is about, or None.
         seconds: length; `num_frames` frames at `source_fps`.
         height, width, crf: size and compression that the draw proposes for a file of this shot.
+        lens_blur: deviation of the lens's Gaussian blur as a share of the short side; 0 is a perfect lens.
     """
 
     seed: int
@@ -52,6 +53,7 @@ class Shot:
     height: int
     width: int
     crf: int
+    lens_blur: float = 0.0
 
     @property
     def num_frames(self) -> int:
@@ -221,6 +223,7 @@ def _delivery(rng: np.random.Generator, config: WorldConfig) -> dict[str, Any]:
         "width": width,
         "source_fps": float(rng.choice(config.source_rates)),
         "crf": int(rng.integers(config.crf[0], config.crf[1] + 1)),
+        "lens_blur": config.lens_blur,
     }
 
 
