@@ -13,8 +13,11 @@ from __future__ import annotations
 import argparse
 import collections
 import json
+import platform
+import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -143,6 +146,7 @@ def main():
     parser.add_argument("--preset", choices=("validation", "training"), default="validation")
     parser.add_argument("--first-seed", type=int, default=1_000_000)
     parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--out", type=Path, help="append the rows to this JSONL file")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     make = validation_clip if options.preset == "validation" else generated_clip
@@ -152,10 +156,21 @@ def main():
         columns, cost = judged(frames, row, times)
         tally.add(moves, columns["camera_moves"], (camera_class, columns["camera_class"]), hard)
         costs.append(cost)
-    for row in tally.rows():
-        print(json.dumps(row))
     quartiles = [round(float(value), 1) for value in np.percentile(costs, [25, 50, 75])]
-    print(json.dumps({"preset": options.preset, "clips": options.count, "cpu_ms_per_pair_quartiles": quartiles}))
+    rows = [*tally.rows(), {"clips": options.count, "cpu_ms_per_pair_quartiles": quartiles}]
+    taken = {
+        "preset": options.preset,
+        "command": " ".join(["python", *sys.argv]),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": platform.machine(),
+    }
+    for row in rows:
+        line = json.dumps(row | taken)
+        print(line)
+        if options.out:
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            with options.out.open("a") as file:
+                file.write(line + "\n")
 
 
 if __name__ == "__main__":

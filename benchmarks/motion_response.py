@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,13 @@ def main() -> None:
     report["settings"] = {"images": options.images, "seed": options.seed, "motions": list(suite.motions)}
     report["wall_seconds"] = round(time.perf_counter() - started, 1)
     report["machine"] = runtime.machine()
+    report["command"] = " ".join(["python", *sys.argv])
+    report["date"] = datetime.now(UTC).date().isoformat()
     print(json.dumps(report, indent=1, default=str))
+    if options.row:
+        options.row.parent.mkdir(parents=True, exist_ok=True)
+        with options.row.open("a") as file:
+            file.write(json.dumps(report, default=str) + "\n")
 
 
 def figures(model: str, requests: Path, out: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -156,6 +164,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, help="sampling steps; the model's default if left out")
     parser.add_argument("--guidance", type=float, help="guidance scale; the model's default if left out")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--row", type=Path, help="append the report to this JSONL file")
     return parser.parse_args()
 
 

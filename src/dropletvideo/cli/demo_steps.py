@@ -35,7 +35,7 @@ class Plan:
 
 FULL = Plan(
     name="full",
-    files=22,
+    files=60,
     footage_side=64,
     train_minutes=5.0,
     windows_per_clip=14,
@@ -46,7 +46,7 @@ FULL = Plan(
 )
 QUICK = Plan(
     name="quick",
-    files=8,
+    files=14,
     footage_side=64,
     train_minutes=1.5,
     windows_per_clip=14,
