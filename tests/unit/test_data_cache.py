@@ -11,6 +11,7 @@ from dropletvideo.data.bank import WindowBank
 from dropletvideo.data.cache import CacheConfig, build_cache
 from dropletvideo.data.clips import TrainingClip, same_captions
 from dropletvideo.data.encode import Encoders
+from dropletvideo.data.given import GivenConfig
 from dropletvideo.data.sampling import FrameClock
 from dropletvideo.data.windows import WindowConfig, fit_frames, read_windows
 from dropletvideo.errors import ConfigError, MediaError
@@ -44,12 +45,13 @@ class CountingClips:
         return f"{self.name}{self.frames}"
 
 
-def encode_pixels(frames_BFHWC):
-    """Latent frame f of a window holds the grey level of its frame 4f."""
+def encode_pixels(frames_BFHWC, given):
+    """Latent frame f of a window holds the grey level of its frame 4f; condition channel 0 counts given frames."""
     level = torch.from_numpy(frames_BFHWC[:, ::4, 0, 0, 0].astype(np.float32))
     latents = level[:, :, None, None, None].expand(-1, -1, 16, 2, 2)
     condition = torch.zeros(len(level), level.shape[1], 17, 2, 2)
     condition[:, 0] = 1
+    condition[:, 1, 0] = torch.tensor([len(frames) for frames in given], dtype=torch.float32)[:, None, None]
     return latents, condition
 
 
@@ -145,11 +147,11 @@ def test_an_interrupted_build_goes_on(tmp_path):
 
     calls = []
 
-    def breaks(frames):
+    def breaks(frames, given):
         calls.append(len(frames))
         if len(calls) > 1:
             raise Full
-        return encode_pixels(frames)
+        return encode_pixels(frames, given)
 
     with pytest.raises(Full):
         build(tmp_path, encoders=Encoders(breaks, encode_text, "weights-1"))
@@ -219,3 +221,13 @@ def test_window_settings_that_cannot_be_encoded_are_refused():
         WindowConfig(num_frames=16)
     with pytest.raises(ValueError, match="least <= greatest"):
         WindowConfig(motion_range=(8.0, 4.0))
+
+
+def test_the_condition_is_made_of_the_frames_that_the_window_is_given(tmp_path):
+    ends = CONFIG.model_copy(update={"given": GivenConfig(first=0.0, ends=1.0)})
+    build(tmp_path / "first")
+    build(tmp_path / "ends", config=ends)
+    first, both = (WindowBank.load(tmp_path / name, seed=0) for name in ("first", "ends"))
+    assert first.condition[:, 1, 0].unique().tolist() == [1.0]
+    assert both.condition[:, 1, 0].unique().tolist() == [2.0]
+    assert torch.equal(first.latents, both.latents), "what is given changes no other draw"

@@ -33,7 +33,7 @@ from dropletvideo.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 INDEX = "cache.json"
 TEXT = "text.safetensors"
 TEXT_BATCH = 64
@@ -173,9 +173,12 @@ def _write_shard(path: Path, results: Sequence[ClipResult], encoders: Encoders, 
         "failures": [{"clip_id": r.clip_id, "reason": r.failure} for r in results if r.failure],
     }
     tensors = {"motion": torch.tensor([window.motion for _, window in pairs], dtype=torch.float32)}
-    frames = [window.frames for _, window in pairs]
-    batches = [frames[at : at + PIXEL_BATCH] for at in range(0, len(frames), PIXEL_BATCH)]
-    encoded = [encoders.pixels(np.stack(batch)) for batch in batches]
+    windows = [window for _, window in pairs]
+    batches = [windows[at : at + PIXEL_BATCH] for at in range(0, len(windows), PIXEL_BATCH)]
+    encoded = [
+        encoders.pixels(np.stack([window.frames for window in batch]), [window.given for window in batch])
+        for batch in batches
+    ]
     if encoded:
         tensors["latents"] = torch.cat([latents for latents, _ in encoded]).half().contiguous()
         tensors["condition"] = torch.cat([condition for _, condition in encoded]).half().contiguous()

@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dropletvideo.data.given import Given, given_mask
 from dropletvideo.errors import WeightsError
 from dropletvideo.model import text as text_module
 from dropletvideo.model.folder import ModelFolder
-from dropletvideo.model.image_condition import encode_condition, first_frame_mask
+from dropletvideo.model.image_condition import encode_condition
 from dropletvideo.model.text import encode_prompt, full_prompt
 from dropletvideo.model.vae import encode_pixels
 
@@ -26,11 +27,11 @@ _FROZEN = ("vae", "text_encoder", "tokenizer")
 
 @dataclass(frozen=True)
 class Encoders:
-    """`pixels`: W,F,H,W,3 uint8 windows -> latents W,f,16,h,w and first-frame condition W,f,17,h,w.
+    """`pixels`: W,F,H,W,3 uint8 windows and their given frames -> latents W,f,16,h,w and condition W,f,17,h,w.
     `text`: captions -> states T,S,D. `digest` changes with the weights and settings behind them.
     """
 
-    pixels: Callable[[NDArray[np.uint8]], tuple[Tensor, Tensor]]
+    pixels: Callable[[NDArray[np.uint8], Sequence[Given]], tuple[Tensor, Tensor]]
     text: Callable[[Sequence[str]], Tensor]
     digest: str
 
@@ -44,9 +45,9 @@ def folder_encoders(folder: ModelFolder) -> Encoders:
     """Encoders of a model folder, with its text length and prompt suffix. The posterior's mode is taken."""
     defaults = folder.defaults
 
-    def pixels(frames_BFHWC: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    def pixels(frames_BFHWC: NDArray[np.uint8], given: Sequence[Given]) -> tuple[Tensor, Tensor]:
         pixels_BCFHW = to_pixels(frames_BFHWC)
-        condition = encode_condition(folder.vae, pixels_BCFHW, first_frame_mask(pixels_BCFHW))
+        condition = encode_condition(folder.vae, pixels_BCFHW, given_mask(given, pixels_BCFHW))
         return encode_pixels(folder.vae, pixels_BCFHW), condition
 
     def text(captions: Sequence[str]) -> Tensor:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from dropletvideo.data.clips import TrainingClip
+from dropletvideo.data.given import FIRST, Given, GivenConfig, draw_given
 from dropletvideo.data.mirror import mirror_caption, mirror_frames
 from dropletvideo.data.sampling import FrameSample, Skipped, sample_whole, sample_window
 from dropletvideo.errors import MediaError
@@ -22,7 +23,8 @@ class WindowConfig(BaseModel):
     """How windows are taken from clips.
 
     `span: window` draws M log-uniformly in `motion_range` and takes N/M seconds; `span: whole` is the paper's rule.
-    `mirror_share` of the windows are mirrored left-right, words and all. `seed` decides every draw.
+    `mirror_share` of the windows are mirrored left-right, words and all. `given` says which frames the model is given.
+    `seed` decides every draw.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +37,7 @@ class WindowConfig(BaseModel):
     windows_per_clip: int = Field(default=4, ge=1)
     trim: float = Field(default=0.1, ge=0, lt=0.5)
     mirror_share: float = Field(default=0.0, ge=0, le=1)
+    given: GivenConfig = GivenConfig()
     seed: int = 0
 
     @field_validator("motion_range")
@@ -52,13 +55,14 @@ class WindowConfig(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """One training sample before encoding: `frames` F,H,W,3 uint8 of the configured size."""
+    """One training sample before encoding: `frames` F,H,W,3 uint8 of the configured size; numbers of `given` ones."""
 
     clip_id: str
     frames: NDArray[np.uint8]
     motion: float
     captions: tuple[str, ...]
     seconds: tuple[float, float]
+    given: Given = FIRST
 
 
 def read_windows(clip: TrainingClip, config: WindowConfig) -> list[Window] | Skipped:
@@ -81,9 +85,10 @@ def read_windows(clip: TrainingClip, config: WindowConfig) -> list[Window] | Ski
     if len(frames) != len(wanted):
         raise MediaError(clip.clip_id, f"{len(frames)} of {len(wanted)} frames could be read")
     fitted = fit_frames(frames, config.height, config.width)
+    given = draw_given(config.given, clip.clip_id, count, config.num_frames, seed=config.seed)
     return [
-        _window(clip, sample, fitted[np.searchsorted(wanted, sample.indices)], bool(mirror))
-        for sample, mirror in zip(samples, mirrored, strict=True)
+        _window(clip, sample, fitted[np.searchsorted(wanted, sample.indices)], bool(mirror), known)
+        for sample, mirror, known in zip(samples, mirrored, given, strict=True)
     ]
 
 
@@ -102,14 +107,14 @@ def _draw(clip: TrainingClip, config: WindowConfig, rng: np.random.Generator) ->
     return sample_window(clip.clock, config.num_frames, config.motion_range, rng)
 
 
-def _window(clip: TrainingClip, sample: FrameSample, frames: NDArray[np.uint8], mirror: bool) -> Window:
+def _window(clip: TrainingClip, sample: FrameSample, frames: NDArray[np.uint8], mirror: bool, given: Given) -> Window:
     edges = clip.clock.edges
     start = float(edges[sample.indices[0]] - edges[0])
     end = float(edges[sample.indices[-1] + 1] - edges[0])
     captions = tuple(clip.captions(start, end))
     if mirror:
         frames, captions = mirror_frames(frames), tuple(mirror_caption(caption) for caption in captions)
-    return Window(clip.clip_id, frames, sample.motion, captions, (start, end))
+    return Window(clip.clip_id, frames, sample.motion, captions, (start, end), given)
 
 
 def _generator(clip_id: str, seed: int) -> np.random.Generator:
