@@ -172,4 +172,4 @@ def test_attention_equals_the_one_of_diffusers(model, expected):
 def test_even_latent_counts_decode_to_the_right_length(model):
     latents = F.pad(torch.zeros(1, 2, 16, 4, 4), (0, 0))
     assert decode_latents(model.vae, latents).shape[2] == 5
-    assert decode_latents(model.vae, latents, frame_fix="released").shape[2] == 8
+    assert decode_latents(model.vae, latents, frame_fix="legacy").shape[2] == 8

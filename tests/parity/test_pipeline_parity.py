@@ -37,7 +37,7 @@ def call(pipeline, request, expected, **changes):
         "max_sequence_length": request["max_sequence_length"],
         "latents": expected["noise"],
         "fit": "stretch",
-        "frame_fix": "released",
+        "frame_fix": "legacy",
     }
     return pipeline(**(asked | changes)).frames
 

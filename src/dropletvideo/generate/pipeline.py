@@ -130,7 +130,7 @@ class DropletVideoPipeline(DiffusionPipeline):
         output_type: OutputType = "pt",
         callback_on_step_end: StepCallback | None = None,
         rope_grid: RopeGrid = "released",
-        frame_fix: FrameFix = "pad",
+        frame_fix: FrameFix = "exact",
     ) -> DropletVideoOutput:
         """Generate one video per entry of the longest list given; single values hold for all.
 

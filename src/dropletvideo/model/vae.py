@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dropletvideo.shapes import pixel_frames
 
-FrameFix = Literal["pad", "released"]
+FrameFix = Literal["exact", "legacy"]
 
 
 def scaling_factor(vae: Any) -> float:
@@ -31,16 +31,16 @@ def encode_pixels(vae: Any, pixels_BCFHW: Tensor, *, generator: torch.Generator 
 
 
 @torch.no_grad()
-def decode_latents(vae: Any, latents_BFCHW: Tensor, *, frame_fix: FrameFix = "pad") -> Tensor:
+def decode_latents(vae: Any, latents_BFCHW: Tensor, *, frame_fix: FrameFix = "exact") -> Tensor:
     """Pixels B,3,F,H,W, not clamped, of scaled latents; `F = 4 (f - 1) + 1`.
 
     diffusers' CogVideoX decoder tells the single first frame by an odd latent count; an even one decodes to three
-    frames too many (22 latents to 88 frames). "pad" appends a copy of the last latent and cuts the surplus;
-    "released" keeps what the released code gives.
+    frames too many (22 latents to 88 frames). "exact" appends a copy of the last latent and cuts the surplus;
+    "legacy" keeps what the released code gives.
     """
     latents_BCFHW = (latents_BFCHW / scaling_factor(vae)).transpose(1, 2).to(device=vae.device, dtype=vae.dtype)
     num_latents = latents_BCFHW.shape[2]
-    if num_latents % 2 == 0 and frame_fix == "pad":
+    if num_latents % 2 == 0 and frame_fix == "exact":
         latents_BCFHW = torch.cat([latents_BCFHW, latents_BCFHW[:, :, -1:]], dim=2)
     pixels: Tensor = vae.decode(latents_BCFHW).sample
-    return pixels if frame_fix == "released" else pixels[:, :, : pixel_frames(num_latents)]
+    return pixels if frame_fix == "legacy" else pixels[:, :, : pixel_frames(num_latents)]
