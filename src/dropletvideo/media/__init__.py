@@ -4,6 +4,7 @@ Frame numbers count decoded frames in presentation order from 0. Times are secon
 uint8 RGB in FHWC order, turned upright, square-pixel shape not corrected, HDR not tone-mapped (matrix and range only).
 """
 
+from dropletvideo.media.attached import PICTURE_SUFFIXES, png_bytes, png_pixels, read_pictures
 from dropletvideo.media.decoding import FrameRun, Want, read_frames, read_video, stream, stream_many
 from dropletvideo.media.encoding import read_metadata, write_video
 from dropletvideo.media.images import read_image, resize, write_image
@@ -11,14 +12,18 @@ from dropletvideo.media.opening import IMAGE_SUFFIXES, VIDEO_SUFFIXES, VideoInfo
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "PICTURE_SUFFIXES",
     "VIDEO_SUFFIXES",
     "FrameRun",
     "VideoInfo",
     "Want",
+    "png_bytes",
+    "png_pixels",
     "probe",
     "read_frames",
     "read_image",
     "read_metadata",
+    "read_pictures",
     "read_video",
     "resize",
     "stream",

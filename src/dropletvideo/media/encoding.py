@@ -15,6 +15,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from numpy.typing import NDArray
 
 from dropletvideo.errors import MediaError, RequestError
+from dropletvideo.media.attached import PICTURE_SUFFIXES, add_picture_streams
 from dropletvideo.media.opening import METADATA_KEY, droplet_tag, open_video, scratch_path
 
 BT709 = 1
@@ -24,7 +25,7 @@ _RATE_FACTOR_CODECS = frozenset(("libx264", "libx265", "libvpx-vp9", "libsvtav1"
 _PRESET_CODECS = frozenset(("libx264", "libx265"))
 
 
-def write_video(
+def write_video(  # noqa: PLR0913 - one call holds all that a file can hold
     path: str | Path,
     frames: NDArray[np.uint8] | Iterable[NDArray[np.uint8]],
     *,
@@ -34,6 +35,7 @@ def write_video(
     codec: str = "libx264",
     times: Sequence[float] | None = None,
     preset: str = "medium",
+    pictures: Sequence[NDArray[np.uint8]] = (),
 ) -> None:
     """Write RGB frames as BT.709 yuv420p video that plays anywhere; the same frames give the same bytes.
 
@@ -48,14 +50,18 @@ def write_video(
         metadata: JSON-able; comes back from `read_metadata`.
         crf: quality of x264, x265, VP9 and AV1 (0 best); other codecs take their default.
         times: seconds per frame, rising strictly, for variable frame rate; replaces the even spacing.
+        pictures: HWC uint8, kept without loss as attached picture streams (mp4, m4v, mov); see `read_pictures`.
 
     Raises:
-        RequestError: no frames, wrong shape or type, a changing size, times that do not rise or do not match.
+        RequestError: no frames, wrong shape or type, a changing size, times that do not rise or do not match, or
+            pictures for a container that holds none.
         MediaError: the folder or disk refuses, or the codec is not in this FFmpeg.
     """
     target = Path(path)
     if playback_fps <= 0:
         raise RequestError(f"playback_fps={playback_fps} must be above 0")
+    if pictures and target.suffix.lower() not in PICTURE_SUFFIXES:
+        raise RequestError(f"{target}: attached pictures need one of {', '.join(PICTURE_SUFFIXES)}")
     singles = _single_frames(frames)
     first = next(singles, None)
     if first is None:
@@ -63,9 +69,8 @@ def write_video(
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = scratch_path(target)
     try:
-        _encode(
-            scratch, _chain(first, singles), first.shape, _Settings(playback_fps, metadata, crf, codec, times, preset)
-        )
+        settings = _Settings(playback_fps, metadata, crf, codec, times, preset)
+        _encode(scratch, _chain(first, singles), first.shape, settings, pictures)
         os.replace(scratch, target)  # noqa: PTH105 - one atomic call
     except (av.FFmpegError, OSError) as error:
         raise MediaError(target, f"cannot be written ({getattr(error, 'strerror', None) or error})") from error
@@ -124,13 +129,21 @@ def _chain(first: NDArray[np.uint8], rest: Iterator[NDArray[np.uint8]]) -> Itera
         yield frame
 
 
-def _encode(scratch: Path, frames: Iterator[NDArray[np.uint8]], shape: tuple[int, ...], settings: _Settings) -> None:
+def _encode(
+    scratch: Path,
+    frames: Iterator[NDArray[np.uint8]],
+    shape: tuple[int, ...],
+    settings: _Settings,
+    pictures: Sequence[NDArray[np.uint8]],
+) -> None:
     height, width = shape[:2]
     faststart = {"movflags": "+faststart"} if scratch.suffix.lower() in (".mp4", ".mov", ".m4v") else {}
     with av.open(f"file:{scratch}", "w", container_options=faststart) as container:
         if (tag := settings.tag(height, width)) is not None:
             container.metadata["comment"] = tag
         stream = _add_stream(container, height + height % 2, width + width % 2, settings)
+        for packet in add_picture_streams(container, pictures):
+            container.mux(packet)
         reformatter = VideoReformatter()
         count = 0
         for index, frame in enumerate(frames):
