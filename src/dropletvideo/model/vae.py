@@ -11,9 +11,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from dropletvideo.errors import RequestError
+from dropletvideo.model.tiling import Tiling, decode_tiles
 from dropletvideo.shapes import pixel_frames
 
 FrameFix = Literal["exact", "legacy"]
+FRAME_FIXES: tuple[FrameFix, ...] = ("exact", "legacy")
 
 
 def scaling_factor(vae: Any) -> float:
@@ -31,16 +34,55 @@ def encode_pixels(vae: Any, pixels_BCFHW: Tensor, *, generator: torch.Generator 
 
 
 @torch.no_grad()
-def decode_latents(vae: Any, latents_BFCHW: Tensor, *, frame_fix: FrameFix = "exact") -> Tensor:
-    """Pixels B,3,F,H,W, not clamped, of scaled latents; `F = 4 (f - 1) + 1`.
+def decode_latents(
+    vae: Any,
+    latents_BFCHW: Tensor,
+    *,
+    frame_fix: FrameFix = "exact",
+    num_frames: int | None = None,
+    tiled: bool | Tiling = False,
+    sliced: bool = False,
+) -> Tensor:
+    """Pixels B,3,F,H,W, not clamped, of scaled latents; `F = 4 (f - 1) + 1`, or `num_frames` of them.
 
-    diffusers' CogVideoX decoder tells the single first frame by an odd latent count; an even one decodes to three
-    frames too many (22 latents to 88 frames). "exact" appends a copy of the last latent and cuts the surplus;
-    "legacy" keeps what the released code gives.
+    diffusers' CogVideoX decoder, like the released one, tells the single first frame by an odd latent count. An even
+    count decodes to three frames too many (22 latents to 88 frames), and every frame comes three places late. "exact"
+    appends a copy of the last latent and cuts the surplus, so that decoded frame k is encoded frame k; the decoder is
+    causal, so the copy changes nothing before it. "legacy" keeps what the released code gives.
+
+    Args:
+        vae: codec of the model folder.
+        latents_BFCHW: scaled latents.
+        frame_fix: see above.
+        num_frames: cut the tail to this many frames; only with "exact".
+        tiled: decode overlapping tiles one after the other, blended: peak memory follows the tile, not the frame. The
+            codec's norms see a tile instead of the frame, so the picture changes a little. True is `Tiling()`.
+        sliced: decode one video at a time: peak memory does not grow with the batch.
+
+    Raises:
+        RequestError: `frame_fix` is unknown, or more frames are asked for than the latents hold.
     """
+    if frame_fix not in FRAME_FIXES:
+        raise RequestError(f"frame_fix={frame_fix!r} is unknown: one of {', '.join(FRAME_FIXES)}")
     latents_BCFHW = (latents_BFCHW / scaling_factor(vae)).transpose(1, 2).to(device=vae.device, dtype=vae.dtype)
-    num_latents = latents_BCFHW.shape[2]
-    if num_latents % 2 == 0 and frame_fix == "exact":
+    whole = pixel_frames(latents_BCFHW.shape[2])
+    wanted = whole if num_frames is None else num_frames
+    if not 1 <= wanted <= whole:
+        raise RequestError(f"num_frames={wanted}: {latents_BCFHW.shape[2]} latent frames hold 1 to {whole} frames")
+    if frame_fix == "exact" and latents_BCFHW.shape[2] % 2 == 0 and _tells_first_frame_by_parity(vae):
         latents_BCFHW = torch.cat([latents_BCFHW, latents_BCFHW[:, :, -1:]], dim=2)
-    pixels: Tensor = vae.decode(latents_BCFHW).sample
-    return pixels if frame_fix == "legacy" else pixels[:, :, : pixel_frames(num_latents)]
+    parts = latents_BCFHW.split(1) if sliced else (latents_BCFHW,)
+    pixels = torch.cat([_decoded(vae, part, tiled) for part in parts])
+    return pixels if frame_fix == "legacy" else pixels[:, :, :wanted]
+
+
+def _decoded(vae: Any, latents_BCFHW: Tensor, tiled: bool | Tiling) -> Tensor:
+    if tiled is False:
+        pixels: Tensor = vae.decode(latents_BCFHW).sample
+        return pixels
+    return decode_tiles(vae, latents_BCFHW, Tiling() if tiled is True else tiled)
+
+
+def _tells_first_frame_by_parity(vae: Any) -> bool:
+    """Whether the codec reads latents in chunks of two (diffusers' CogVideoX class)."""
+    return hasattr(vae, "num_latent_frames_batch_size")
