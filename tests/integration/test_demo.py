@@ -41,6 +41,7 @@ def test_report_is_one_file_that_shows_all_of_it_and_its_weak_points(demo):
     for title in (
         "What the model makes",
         "What is weak",
+        "The same requests by the nano that ships",
         "Funnel",
         "Training",
         "Motion against M",

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from dropletvideo.cli.demo_shipped import add_shipped, found_share
 from dropletvideo.cli.demo_steps import DATASET, GENERATED, MODEL, MOTIONS, REQUESTS, SCORES, Record
 from dropletvideo.pages.axes import format_number
 from dropletvideo.pages.charts import Axes
@@ -24,6 +25,7 @@ STEP_TITLES = {
     "train": "transformer trained from nothing",
     "generate": "videos",
     "evaluate": "scores and baselines",
+    "compare": "the shipped nano on the same requests",
 }
 
 
@@ -34,6 +36,7 @@ def write_demo_report(record: Record, path: Path) -> int:
     page = Page("DropletVideo, end to end", f"`droplet demo`: {_what(record)}")
     _opening(page, record, summary)
     _videos(page, record, requests)
+    add_shipped(page, record.out, summary, _groups(requests)[0], STRIP_FRAMES)
     _weak(page, record, summary)
     _inputs(page, record)
     _dataset(page, record)
@@ -69,7 +72,7 @@ def _opening(page: Page, record: Record, summary: dict[str, Any]) -> None:
                 value=_value(scores.get("first_frame_psnr")),
                 note=f"codec ceiling {format_number(_value(ceiling.get('first_frame_psnr')), 1)}",
             ),
-            Tile(label="asked move found, M of 16 or less", value=_found_share(summary), note="single-move requests"),
+            Tile(label="asked move found, M of 16 or less", value=found_share(summary), note="single-move requests"),
             Tile(label="training steps", value=trained["steps"], note=f"loss {format_number(trained['loss'], 3)}"),
             Tile(label="videos decoded once", value=_decodes(curated), note="decodes per video"),
         ]
@@ -83,10 +86,7 @@ def _videos(page: Page, record: Record, requests: list[dict[str, Any]]) -> None:
         "the model's frames one second of the world gets, so the motion slows down from left to right. All files play "
         "at 8 frames per second; nothing is resampled after the model.",
     )
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for request in requests:
-        groups.setdefault(request["group"], []).append(request)
-    for rows in list(groups.values())[:SHOWN_IMAGES]:
+    for rows in _groups(requests)[:SHOWN_IMAGES]:
         page.text(f"**{rows[0]['prompt'] or 'no prompt'}**")
         players = [
             Player(video=video, caption=f"M = {row['motion']:g}")
@@ -96,13 +96,21 @@ def _videos(page: Page, record: Record, requests: list[dict[str, Any]]) -> None:
         image = Player(video=_still(record.out / REQUESTS / rows[0]["image"]), caption="given image")
         page.videos([image, *players, *_reference(record, rows)], width=104)
     page.heading("Frame by frame")
-    shown = next(iter(groups.values()))
+    shown = _groups(requests)[0]
     strips = {
         f"M = {row['motion']:g}": _frames(path)
         for row in shown
         if (path := record.out / GENERATED / f"{row['id']}.mp4").is_file()
     }
     page.strips(strips, caption=f"Nine of 17 frames. {shown[0]['prompt']}", count=STRIP_FRAMES)
+
+
+def _groups(requests: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Requests of one image and prompt together."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for request in requests:
+        groups.setdefault(request["group"], []).append(request)
+    return list(groups.values())
 
 
 def _still(path: Path) -> Any:
@@ -230,14 +238,6 @@ def _span(estimate: dict[str, Any] | None) -> str:
     return (
         f"95 % interval {estimate['low']:.2f} to {estimate['high']:.2f}; the world itself: {MOTIONS[-1] / MOTIONS[0]:g}"
     )
-
-
-def _found_share(summary: dict[str, Any]) -> float | None:
-    """Share of the single-move videos with M of 16 or less in which the asked move was measured."""
-    camera = summary["systems"]["model"]["tables"].get("camera")
-    cells = [] if camera is None else [c for c in camera["single_move"]["by_motion"] if c["motion"] <= 16]
-    count = sum(cell["count"] for cell in cells)
-    return sum(cell["value"] * cell["count"] for cell in cells if cell["count"]) / count if count else None
 
 
 def _decodes(curated: dict[str, Any]) -> float | None:

@@ -107,6 +107,7 @@ def run_demo(plan: Plan, out: Path, *, videos: Path | None, train_all: bool, wor
         ("train", train_model),
         ("generate", generate_videos),
         ("evaluate", evaluate_videos),
+        ("compare", compare_with_shipped),
     ]
     known = _finished_steps(out)
     for number, (name, step) in enumerate(steps, start=1):
@@ -243,6 +244,13 @@ def evaluate_videos(record: Record) -> dict[str, Any]:
     )
     write_report(evaluation, record.out / SCORES / "report.html")
     return {"scored": len(evaluation.results), "failures": evaluation.num_failed}
+
+
+def compare_with_shipped(record: Record) -> dict[str, Any]:
+    """Let the shipped nano answer the same requests."""
+    from dropletvideo.cli.demo_shipped import answer_with_shipped
+
+    return answer_with_shipped(record.out, record.out / REQUESTS / "requests.jsonl", workers=record.workers)
 
 
 def _training_rule(record: Record) -> str:
