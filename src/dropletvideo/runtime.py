@@ -7,6 +7,7 @@ import logging
 import os
 import platform
 import random
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -102,6 +103,15 @@ def thread_environment(threads: int) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def stop_on_terminate() -> None:
+    """Let SIGTERM end the program as Ctrl-C does, so that half-written files are removed on the way out."""
+
+    def stop(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def usable_cpus() -> int:

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from dropletvideo.errors import RequestError
+from dropletvideo.errors import CatalogLocked, RequestError
 from dropletvideo.evaluate.manifest import read_manifest
-from dropletvideo.generate.batch import generate_batch, read_requests
+from dropletvideo.generate.asked import read_requests
+from dropletvideo.generate.batch import generate_batch
 from dropletvideo.generate.pipeline import DropletVideoPipeline
 from dropletvideo.media import read_metadata, read_video, write_image
 from dropletvideo.model.presets import nano
+from dropletvideo.tables.lock import locked
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "dropletvideo_tiny"
 
@@ -81,8 +83,49 @@ def test_a_video_does_not_depend_on_its_batch(model, requests, tmp_path):
         assert np.abs(difference).mean() < 1  # the encoder of the file blows last digits up
 
 
+def test_a_row_that_is_no_request_stops_no_other(model, requests, tmp_path):
+    requests.write_text(requests.read_text() + '{"id": "typo", "promt": "x"}\n{"id": "wild", "motion": -3}\n{torn\n')
+    result = generate_batch(requests, tmp_path / "out", model=model)
+    assert (result.done, result.failed) == (3, 5)
+    errors = [json.loads(line) for line in (tmp_path / "out" / "errors.jsonl").read_text().splitlines()]
+    reasons = {row["id"]: row["reason"] for row in errors}
+    assert "'prompt' meant" in reasons["typo"]
+    assert "motion=-3" in reasons["wild"]
+    assert "line 8" in reasons
+
+
+def test_a_row_that_breaks_its_call_takes_no_other_with_it(model, requests, tmp_path, monkeypatch):
+    from dropletvideo.generate import batch
+
+    answer = batch.answer
+
+    def breaks_at_32(opened, rows):
+        if any(row.request.motion == 32 for row in rows):
+            raise ZeroDivisionError("a fault of ours")
+        return answer(opened, rows)
+
+    monkeypatch.setattr(batch, "answer", breaks_at_32)
+    result = generate_batch(requests, tmp_path / "out", model=model)
+    assert [row.id for row in read_manifest(result.manifest)] == ["a-M4", "text-only"]
+    errors = (tmp_path / "out" / "errors.jsonl").read_text()
+    assert "ZeroDivisionError: a fault of ours" in errors
+
+
+def test_what_a_killed_run_left_is_swept_and_a_second_writer_refused(model, requests, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    torn = out / ".a-M4.999999.partial.mp4"
+    torn.write_bytes(b"half")
+    with locked(out), pytest.raises(CatalogLocked):
+        generate_batch(requests, out, model=model)
+    assert torn.exists()
+    generate_batch(requests, out, model=model)
+    assert not torn.exists()
+
+
 def test_values_of_the_call_fill_what_rows_leave_out(requests):
-    rows = read_requests(requests, {"motion": 9.0, "num_inference_steps": 3, "num_frames": None})
+    rows, faults = read_requests(requests, {"motion": 9.0, "num_inference_steps": 3, "num_frames": None})
+    assert not faults
     assert [row.motion for row in rows] == [4, 32, 9, 9, 9]
     assert {row.num_inference_steps for row in rows} == {3}
 

@@ -27,6 +27,7 @@ VERBS: dict[str, str] = {
     "export": "cut the chosen clips into files with metadata",
     "train": "train a model by a recipe",
     "generate": "an image and a sentence in, a video out",
+    "inspect": "what a generated video says of itself",
     "measure": "all weight-free measurements of video files",
     "evaluate": "score generated videos beside baselines",
     "world": "render footage with known cameras",

@@ -1,62 +1,120 @@
-"""One request to one file."""
+"""One request to one file, and a file made once more from what it says of itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from dropletvideo import runtime
-from dropletvideo.generate.pipeline import DropletVideoPipeline, to_uint8
-from dropletvideo.generate.request import fit_image, settings_of
-from dropletvideo.media import read_image, write_video
+from dropletvideo.errors import WeightsError
+from dropletvideo.generate.answer import (
+    OpenModel,
+    Prepared,
+    Setup,
+    answer,
+    open_model,
+    prepare,
+    same_call,
+    write_answer,
+)
+from dropletvideo.generate.asked import GenerateRequest, parse_request
+from dropletvideo.generate.provenance import Provenance, check_container, model_digest, read_provenance
+from dropletvideo.media import read_image
+
+logger = logging.getLogger(__name__)
 
 
-def generate_file(model: str, out: Path, image: Path | None, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Generate a video, write it with its request in the metadata tag, and give the request with defaults filled in.
+def generate_file(
+    out: str | Path,
+    asked: GenerateRequest | Mapping[str, Any],
+    setup: Setup | None = None,
+    *,
+    sidecar: bool = False,
+) -> Provenance:
+    """Generate one video; the file appears whole or not at all. Gives the request with every default filled in.
 
     Args:
-        model: model folder, or "nano".
-        out: the file; it appears whole or not at all.
-        image: first frame, None for text alone.
-        asked: `prompt, negative_prompt, motion, num_frames, height, width, num_inference_steps, guidance_scale, fit,
-            seed`; None is the model's default.
+        out: the file; an mp4 carries its provenance, another container needs `sidecar`.
+        asked: fields of `GenerateRequest`; None is the model's default.
+        setup: model, device, precision.
+        sidecar: write the provenance beside the file, not into it.
 
     Raises:
         WeightsError: the model is missing or damaged.
-        MediaError: the image cannot be read, or the file not be written.
+        MediaError: an image cannot be read, or the file not be written.
         RequestError: a size or number that is not valid.
     """
-    picture = read_image(image) if image is not None else None  # before the model: a wrong path is told at once
-    pipeline = DropletVideoPipeline.from_pretrained(model)
-    pipeline.set_progress_bar_config(disable=True)
-    given = {key: value for key, value in asked.items() if key not in ("seed", "prompt", "motion")}
-    settings = settings_of(pipeline.defaults, prompt_suffix="default", **given)
-    fitted = fit_image(picture, settings.height, settings.width, settings.fit) if picture is not None else None
-    motion = asked["motion"] if asked.get("motion") is not None else pipeline.defaults.motion
-    with runtime.progress("generating", total=settings.num_inference_steps) as bar:
+    path = Path(out)
+    request = asked if isinstance(asked, GenerateRequest) else parse_request(asked, "request")
+    if not sidecar:
+        check_container(path)
+    if request.image is not None:
+        read_image(request.image)  # before the model: a wrong path is told at once
+    model = open_model(setup or Setup())
+    return _make(path, model, [prepare(request, model)], 0, sidecar=sidecar)
 
-        def advance(_pipeline: Any, _number: int, _timestep: int, _tensors: Any) -> None:
-            bar.advance()
 
-        frames = pipeline(
-            image=fitted,
-            prompt=asked["prompt"],
-            motion=motion,
-            generator=torch.Generator().manual_seed(int(asked.get("seed") or 0)),
-            output_type="np",
-            callback_on_step_end=advance,
-            **given,
-        ).frames
-    request = {
-        "model": model,
-        "image": str(image) if image is not None else None,
-        "prompt": asked["prompt"],
-        "motion": motion,
-        "seed": int(asked.get("seed") or 0),
-        **settings.model_dump(),
-    }
-    write_video(out, to_uint8(frames)[0], playback_fps=pipeline.defaults.playback_fps, metadata={"request": request})
-    return request
+def repeat_file(source: str | Path, out: str | Path, *, model: str | None = None, sidecar: bool = False) -> Provenance:
+    """Make a file once more from what it says of itself: bit for bit on the same machine.
+
+    Args:
+        source: a file that was generated here.
+        out: the new file.
+        model: where the model lies now; the name in the file without.
+
+    Raises:
+        RequestError: `source` carries no request.
+        WeightsError: the model's digest is not that of the file's model.
+    """
+    record = read_provenance(source)
+    noted = record.provenance
+    name = model or noted.model.name
+    digest = model_digest(name)
+    if digest != noted.model.digest:
+        raise WeightsError(
+            f"{name}: is not the model of {source}: digest {digest}, the file was made with {noted.model.digest} "
+            f"({noted.model.name}); name that model with --model"
+        )
+    made = noted.made_with
+    with _threads(made.get("threads")):
+        opened = open_model(
+            Setup(model=name, device=_device(made.get("device")), dtype=str(made.get("dtype", "float32")))
+        )
+        _tell_differences(source, made, opened.made_with)
+        opened = replace(opened, note=noted.model)
+        row = Prepared(parse_request(noted.request, str(source)), record.pictures)
+        return _make(Path(out), opened, same_call(row, noted.call), noted.call.place, sidecar=sidecar)
+
+
+def _make(path: Path, model: OpenModel, rows: list[Prepared], place: int, *, sidecar: bool) -> Provenance:
+    with runtime.progress("generating", total=rows[0].request.num_inference_steps) as bar:
+        videos = answer(model, rows, bar.advance)
+    return write_answer(path, videos[place], model, rows, place, sidecar=sidecar)
+
+
+def _device(name: object) -> str:
+    """Where a file was made, by the name that is kept in it: a GPU's own name stands for "cuda"."""
+    return str(name) if name in ("cpu", "mps") else "cuda"
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """As many threads as then: sums round by how they are split."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _tell_differences(source: str | Path, made: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    changed = [f"{name} {made[name]} then, {now.get(name)} now" for name in made if made[name] != now.get(name)]
+    if changed:
+        logger.warning("%s was made elsewhere (%s): the last digits may differ", source, "; ".join(changed))
