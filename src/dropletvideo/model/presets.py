@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from dropletvideo.errors import ConfigError
+from dropletvideo.model.motion_curve import MotionCalibration
 
 RELEASED_PROMPT_SUFFIX = (
     "The video is of high quality, and the view is very clear. High quality, masterpiece, best quality, highres, "
@@ -36,6 +37,7 @@ class ModelDefaults(BaseModel):
         playback_fps: of written files; has nothing to do with M.
         image_fit: how an image of another aspect is fitted: "stretch" as released, "crop" keeps the aspect.
         condition_noise: deviation of the noise on the given image, for models trained with it.
+        motion_calibration: measured motion at levels of M, written by `droplet calibrate`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +55,7 @@ class ModelDefaults(BaseModel):
     playback_fps: float = 8.0
     image_fit: Literal["stretch", "crop"] = "stretch"
     condition_noise: float = 0.0563
+    motion_calibration: MotionCalibration | None = None
 
 
 class ModelPreset(BaseModel):
