@@ -28,6 +28,7 @@ VERBS: dict[str, str] = {
     "train": "train a model by a recipe",
     "generate": "an image and a sentence in, a video out",
     "inspect": "what a generated video says of itself",
+    "calibrate": "measure what a model's M does, for --speed",
     "measure": "all weight-free measurements of video files",
     "evaluate": "score generated videos beside baselines",
     "world": "render footage with known cameras",

@@ -30,6 +30,10 @@ Motion = Annotated[
     float | None,
     typer.Option("--motion", metavar="M", help="frames per second of the scene: low is fast", rich_help_panel=_WHAT),
 ]
+Speed = Annotated[
+    float | None,
+    typer.Option("--speed", help="0 slowest to 1 fastest, in measured motion", rich_help_panel=_WHAT),
+]
 Frames = Annotated[int | None, typer.Option("--frames", help="number of frames", rich_help_panel=_HOW)]
 Height = Annotated[int | None, typer.Option("--height", help="pixels, multiple of 16", rich_help_panel=_HOW)]
 Width = Annotated[int | None, typer.Option("--width", help="pixels, multiple of 16", rich_help_panel=_HOW)]

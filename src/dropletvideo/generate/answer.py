@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from dropletvideo import __version__, runtime
-from dropletvideo.errors import DropletError
+from dropletvideo.errors import DropletError, RequestError
 from dropletvideo.generate.asked import GenerateRequest
 from dropletvideo.generate.pipeline import DropletVideoPipeline, to_uint8
 from dropletvideo.generate.provenance import (
@@ -125,11 +125,10 @@ def prepare(
         fit=request.fit,
     ).model_dump()
     settings["max_sequence_length"] = settings.pop("text_length")
-    motion = request.motion if request.motion is not None else defaults.motion
     filled = request.model_copy(
         update={
             **{key: value for key, value in settings.items() if key in GenerateRequest.model_fields},
-            "motion": motion,
+            "motion": motion_of(request, model),
             "frame_fix": request.frame_fix or "exact",
         }
     )
@@ -189,6 +188,25 @@ def same_call(row: Prepared, call: CallNote) -> list[Prepared]:
         row if call.is_motion_shared else replace(row, request=row.request.model_copy(update={"motion": motion + 1}))
     )
     return [row if place == call.place else other for place in range(call.size)]
+
+
+def motion_of(request: GenerateRequest, model: OpenModel) -> float:
+    """M of a request: its own, that of its speed on the model's measured curve, or the model's default.
+
+    Raises:
+        RequestError: a speed without a curve of these very weights.
+    """
+    defaults = model.pipeline.defaults
+    if request.speed is None or request.motion is not None:  # a repeated request keeps its M beside the speed asked
+        return request.motion if request.motion is not None else defaults.motion
+    curve = defaults.motion_calibration
+    if curve is None or curve.model_digest != model.note.digest:
+        why = "is not calibrated" if curve is None else "was calibrated with other weights"
+        raise RequestError(
+            f"speed={request.speed:g}: {model.note.name} {why}; run droplet calibrate --model {model.note.name} "
+            "--out DIR, or give motion"
+        )
+    return curve.motion_at(request.speed)
 
 
 def _pictures(request: GenerateRequest, base: Path, known: ImageCache) -> tuple[Picture, ...]:

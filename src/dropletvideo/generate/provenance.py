@@ -125,7 +125,7 @@ def write_generated(
     if sidecar:
         write_video(path, frames, playback_fps=playback_fps)
         content = {**tag, "video": _file_digest(path), "png": [_encoded(picture.pixels) for picture in pictures]}
-        _write_whole(sidecar_of(path), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_whole(sidecar_of(path), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
         return
     check_container(path)
     write_video(
@@ -231,7 +231,8 @@ def _file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file that appears whole or not at all."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         scratch.write_text(text, encoding="utf-8")

@@ -88,7 +88,7 @@ def repeat_file(source: str | Path, out: str | Path, *, model: str | None = None
         )
         _tell_differences(source, made, opened.made_with)
         opened = replace(opened, note=noted.model)
-        row = Prepared(parse_request(noted.request, str(source)), record.pictures)
+        row = Prepared(_settled(noted.request, str(source)), record.pictures)
         return _make(Path(out), opened, same_call(row, noted.call), noted.call.place, sidecar=sidecar)
 
 
@@ -96,6 +96,12 @@ def _make(path: Path, model: OpenModel, rows: list[Prepared], place: int, *, sid
     with runtime.progress("generating", total=rows[0].request.num_inference_steps) as bar:
         videos = answer(model, rows, bar.advance)
     return write_answer(path, videos[place], model, rows, place, sidecar=sidecar)
+
+
+def _settled(request: Mapping[str, Any], source: str) -> GenerateRequest:
+    """A kept request: its speed has become an M already and stands beside it for the reader alone."""
+    without = {key: value for key, value in request.items() if key != "speed"}
+    return parse_request(without, source).model_copy(update={"speed": request.get("speed")})
 
 
 def _device(name: object) -> str:
