@@ -127,23 +127,6 @@ def test_each_sample_hears_its_own_motion():
     assert (apart[0] - slow[0]).abs().max() > 1e-3
 
 
-@torch.no_grad()
-def test_attention_backend_switch_reaches_the_attention(monkeypatch):
-    from dropletvideo.model import transformer as module
-
-    seen = []
-    dispatch = module.dispatch_attention_fn
-    monkeypatch.setattr(
-        module,
-        "dispatch_attention_fn",
-        lambda *args, **kwargs: seen.append(kwargs["backend"]) or dispatch(*args, **kwargs),
-    )
-    transformer = load_model_folder(TINY, parts=["transformer"]).transformer
-    transformer.set_attention_backend("native")
-    transformer(**_call(transformer), motion=torch.tensor([8.0]))
-    assert [str(backend.value) for backend in seen] == ["native", "native"]
-
-
 def test_nano_from_nothing_predicts_zero_and_is_of_its_size():
     transformer = DropletVideoTransformer3DModel(**nano().transformer)
     transformer.start_from_nothing()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from dropletvideo.model.rope import RopeGrid, rotary_tables
 class Denoiser:
     """Velocity of noisy latents by a DropletVideo transformer; position tables are kept per latent size.
 
+    Make a new one for each sampling run: that clears what a step cache kept of the run before.
+
     Another architecture stands beside this one by another class with the same call.
     """
 
@@ -20,6 +23,12 @@ class Denoiser:
         self.transformer = transformer
         self.rope_grid = rope_grid
         self._tables: dict[tuple[Any, ...], tuple[Tensor, Tensor]] = {}
+        if self._is_cached:
+            transformer._reset_stateful_cache()
+
+    @property
+    def _is_cached(self) -> bool:
+        return bool(getattr(self.transformer, "is_cache_enabled", False))
 
     def __call__(
         self, latents_BFCHW: Tensor, timestep_B: Tensor, text_BSD: Tensor, motion_B: Tensor, condition_BFCHW: Tensor
@@ -35,15 +44,24 @@ class Denoiser:
         """
         dtype = self.transformer.dtype
         hidden_states = torch.cat([latents_BFCHW.to(dtype), condition_BFCHW.to(dtype)], dim=2)
-        (velocity,) = self.transformer(
-            hidden_states=hidden_states,
-            encoder_hidden_states=text_BSD.to(dtype),
-            timestep=timestep_B,
-            motion=motion_B,
-            image_rotary_emb=self._rotary(latents_BFCHW),
-            return_dict=False,
-        )
+        with self._cache_context(timestep_B):
+            (velocity,) = self.transformer(
+                hidden_states=hidden_states,
+                encoder_hidden_states=text_BSD.to(dtype),
+                timestep=timestep_B,
+                motion=motion_B,
+                image_rotary_emb=self._rotary(latents_BFCHW),
+                return_dict=False,
+            )
         return torch.as_tensor(velocity).float()
+
+    def _cache_context(self, timestep_B: Tensor) -> AbstractContextManager[Any]:
+        """What a step cache must know; both branches of guidance go through in one call."""
+        if not self._is_cached:
+            return nullcontext()
+        self.transformer.current_timestep = int(timestep_B.flatten()[0])
+        context: AbstractContextManager[Any] = self.transformer.cache_context("guided")
+        return context
 
     def _rotary(self, latents_BFCHW: Tensor) -> tuple[Tensor, Tensor] | None:
         if not self.transformer.config.use_rotary_positional_embeddings:

@@ -28,8 +28,7 @@ MOTION_PREFIX = "fps_embedding."
 def load_transformer(folder: Path, *, without_motion: bool = False) -> DropletVideoTransformer3DModel:
     """The transformer of a folder; `without_motion` accepts weights that lack the motion layers and zeroes them."""
     config = read_config(folder)
-    # Without rotary positions the model holds a table that is in no file, so it cannot start without storage.
-    with torch.device("meta" if config.get("use_rotary_positional_embeddings") else "cpu"):
+    with torch.device("meta"):
         model: DropletVideoTransformer3DModel = DropletVideoTransformer3DModel.from_config(config)
     expected = model.state_dict()
     motion_keys = frozenset(name for name in expected if name.startswith(MOTION_PREFIX))

@@ -46,10 +46,11 @@ def decode_tiles(vae: Any, latents_BCFHW: Tensor, tiling: Tiling) -> Tensor:
     """Pixels B,3,F,H,W of latents, tile by tile; one tile's weight falls linearly towards its inner edges."""
     height, width = latents_BCFHW.shape[3:]
     rows, columns = min(tiling.rows, height), min(tiling.columns, width)
-    total, weight = None, latents_BCFHW.new_zeros(height * SPATIAL_COMPRESSION, width * SPATIAL_COMPRESSION)
+    weight = latents_BCFHW.new_zeros(height * SPATIAL_COMPRESSION, width * SPATIAL_COMPRESSION)
+    total: Tensor | None = None
     for top in tile_starts(height, rows, tiling.overlap):
         for left in tile_starts(width, columns, tiling.overlap):
-            tile = vae.decode(latents_BCFHW[:, :, :, top : top + rows, left : left + columns]).sample
+            tile: Tensor = vae.decode(latents_BCFHW[:, :, :, top : top + rows, left : left + columns]).sample
             fade = _fade(top, rows, height, tiling.overlap, tile)[:, None] * _fade(
                 left, columns, width, tiling.overlap, tile
             )

@@ -8,68 +8,23 @@ N heads, K head size, D width. Order of the sequence is [S text | L video].
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
 from diffusers import CogVideoXTransformer3DModel
 from diffusers.configuration_utils import FrozenDict, register_to_config
-from diffusers.models.attention_dispatch import dispatch_attention_fn
-from diffusers.models.embeddings import TimestepEmbedding, Timesteps, apply_rotary_emb
+from diffusers.models.attention_processor import Attention
+from diffusers.models.embeddings import CogVideoXPatchEmbed, TimestepEmbedding, Timesteps
 from torch import Tensor, nn
 
 from dropletvideo.errors import ConfigError
+from dropletvideo.model.attention import DropletAttnProcessor
+from dropletvideo.model.sharing import SHARING_PLAN, check_shares, own_share, resolve_on_cpu
+from dropletvideo.model.sinusoidal import SinusoidalPatchEmbed
 
 LATENT_CHANNELS = 16
 CONDITION_CHANNELS = 1 + LATENT_CHANNELS
-
-
-class DropletAttnProcessor:
-    """Joint attention over [text | video] through diffusers' attention dispatcher.
-
-    The processor that diffusers ships for CogVideoX calls PyTorch's attention itself, so `set_attention_backend` and
-    `enable_parallelism` pass it over in silence. This one carries the two class attributes that they set.
-    """
-
-    _attention_backend: str | None = None
-    _parallel_config: Any = None
-
-    def __call__(
-        self,
-        attn: Any,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor,
-        attention_mask: Tensor | None = None,
-        image_rotary_emb: tuple[Tensor, Tensor] | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Attend; takes and gives `(video B,L,D, text B,S,D)`, returned as `(video, text)`."""
-        text_length = encoder_hidden_states.shape[1]
-        tokens_BLD = torch.cat([encoder_hidden_states, hidden_states], dim=1)
-        query, key, value = (
-            projection(tokens_BLD).unflatten(-1, (attn.heads, -1)) for projection in (attn.to_q, attn.to_k, attn.to_v)
-        )
-        if attn.norm_q is not None:
-            query = attn.norm_q(query)
-        if attn.norm_k is not None:
-            key = attn.norm_k(key)
-        if image_rotary_emb is not None:
-            query = _rotate_video(query, text_length, image_rotary_emb)
-            key = _rotate_video(key, text_length, image_rotary_emb)
-        attended = dispatch_attention_fn(
-            query,
-            key,
-            value,
-            attn_mask=attention_mask,
-            backend=self._attention_backend,
-            parallel_config=self._parallel_config,
-        )
-        attended = attn.to_out[1](attn.to_out[0](attended.flatten(2, 3).to(query.dtype)))
-        return attended[:, text_length:], attended[:, :text_length]
-
-
-def _rotate_video(heads_BLNK: Tensor, text_length: int, rotary: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the video part of queries or keys; text has no position."""
-    rotated = apply_rotary_emb(heads_BLNK[:, text_length:], rotary, sequence_dim=1)
-    return torch.cat([heads_BLNK[:, :text_length], rotated], dim=1)
 
 
 class DropletVideoTransformer3DModel(CogVideoXTransformer3DModel):
@@ -81,6 +36,11 @@ class DropletVideoTransformer3DModel(CogVideoXTransformer3DModel):
     """
 
     _repeated_blocks = ("CogVideoXBlock",)
+    _cp_plan = SHARING_PLAN
+    current_timestep: int = 0
+    """Timestep of the running call, for the step caches that ask; see `Denoiser`."""
+    # The two small conditions stay in full precision too: a rounded M is another M.
+    _skip_layerwise_casting_patterns = ("patch_embed", "norm", "time_embedding", "fps_embedding")
 
     @register_to_config
     def __init__(  # noqa: PLR0913, PLR0917 - the fields of the released configuration file
@@ -118,12 +78,16 @@ class DropletVideoTransformer3DModel(CogVideoXTransformer3DModel):
                 "another position grid; use weights of the 1.0 or 1.1 family"
             )
         own_fields: dict[str, Any] = FrozenDict(self.config)
-        super().__init__(
-            **{name: value for name, value in own_fields.items() if _is_parent_field(name)},
-        )
+        fields = {name: value for name, value in own_fields.items() if _is_parent_field(name)}
+        # The parent's own sinusoidal positions differ from the released ones; see `sinusoidal`.
+        super().__init__(**fields | {"use_rotary_positional_embeddings": True})
         # The parent registers its own fields too; the file keeps those of the released layout alone.
         self._internal_dict = own_fields
         width = num_attention_heads * attention_head_dim
+        if not use_rotary_positional_embeddings:
+            shared = set(inspect.signature(CogVideoXPatchEmbed).parameters) & set(fields)
+            patch_fields = {name: fields[name] for name in shared - {"patch_size_t"}}
+            self.patch_embed = SinusoidalPatchEmbed(embed_dim=width, **patch_fields)
         self.fps_proj = Timesteps(width, flip_sin_to_cos, freq_shift)
         self.fps_embedding = TimestepEmbedding(width, time_embed_dim, timestep_activation_fn)
         self.set_attn_processor(DropletAttnProcessor())
@@ -177,6 +141,11 @@ class DropletVideoTransformer3DModel(CogVideoXTransformer3DModel):
         Returns:
             B,F,16,H,W.
         """
+        sharing = getattr(self._parallel_config, "context_parallel_config", None)
+        if sharing is not None:
+            tokens = hidden_states[0, :, 0].numel() // self.config.patch_size**2
+            check_shares(sharing, text_tokens=encoder_hidden_states.shape[1], video_tokens=tokens)
+            image_rotary_emb = own_share(sharing, image_rotary_emb)
         return super().forward(
             hidden_states=hidden_states,
             encoder_hidden_states=encoder_hidden_states,
@@ -186,6 +155,43 @@ class DropletVideoTransformer3DModel(CogVideoXTransformer3DModel):
             attention_kwargs=attention_kwargs,
             return_dict=return_dict,
         )
+
+    def _resolve_parallel_config(self, config: Any) -> Any:
+        """Called by diffusers' `enable_parallelism`."""
+        if torch.accelerator.is_available():
+            return super()._resolve_parallel_config(config)
+        self._parallel_config = resolve_on_cpu(config)
+        return self._parallel_config
+
+    def compile_repeated_blocks(self, *args: Any, **kwargs: Any) -> None:
+        """Compile the block, once for all of them; arguments are those of `torch.compile`.
+
+        The first block alone is given views of the joint sequence; their strides would have it compiled a second time.
+        """
+        super().compile_repeated_blocks(*args, **kwargs)
+        first = self.transformer_blocks[0]
+        compiled = first._compiled_call_impl
+
+        def on_whole_tensors(*given: Any, **named: Any) -> Any:
+            return compiled(*map(_contiguous, given), **{name: _contiguous(value) for name, value in named.items()})
+
+        first._compiled_call_impl = on_whole_tensors
+
+    def fuse_qkv_projections(self) -> None:
+        """Project query, key and value of each block by one matrix product.
+
+        diffusers' own way swaps in a processor that ignores the attention backend; ours serves both.
+        """
+        for module in self.modules():
+            if isinstance(module, Attention):
+                module.fuse_projections(fuse=True)
+
+    def unfuse_qkv_projections(self) -> None:
+        """Undo `fuse_qkv_projections`; needed before saving, so that the released names come back."""
+        for module in self.modules():
+            if isinstance(module, Attention) and module.fused_projections:
+                module.fused_projections = False
+                del module.to_qkv
 
     def start_from_nothing(self) -> None:
         """Set the weights of a transformer that is trained from scratch: adaptive norms and output start at zero.
@@ -204,6 +210,10 @@ class DropletVideoTransformer3DModel(CogVideoXTransformer3DModel):
         """Make M count for nothing at first: for weights of a model that never had it (CogVideoX-Fun InP)."""
         nn.init.zeros_(self.fps_embedding.linear_2.weight)
         nn.init.zeros_(self.fps_embedding.linear_2.bias)
+
+
+def _contiguous(value: Any) -> Any:
+    return value.contiguous() if isinstance(value, Tensor) else value
 
 
 def _is_parent_field(name: str) -> bool:

@@ -71,7 +71,7 @@ def decode_latents(
         raise RequestError(f"num_frames={wanted}: {latents_BCFHW.shape[2]} latent frames hold 1 to {whole} frames")
     if frame_fix == "exact" and latents_BCFHW.shape[2] % 2 == 0 and _tells_first_frame_by_parity(vae):
         latents_BCFHW = torch.cat([latents_BCFHW, latents_BCFHW[:, :, -1:]], dim=2)
-    parts = latents_BCFHW.split(1) if sliced else (latents_BCFHW,)
+    parts = torch.split(latents_BCFHW, 1) if sliced else (latents_BCFHW,)
     pixels = torch.cat([_decoded(vae, part, tiled) for part in parts])
     return pixels if frame_fix == "legacy" else pixels[:, :, :wanted]
 
