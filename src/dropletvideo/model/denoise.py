@@ -14,7 +14,7 @@ from dropletvideo.model.rope import RopeGrid, rotary_tables
 class Denoiser:
     """Velocity of noisy latents by a DropletVideo transformer; position tables are kept per latent size.
 
-    Make a new one for each sampling run: that clears what a step cache kept of the run before.
+    What a step cache kept of one run is cleared when the next begins, that is when the timestep rises.
 
     Another architecture stands beside this one by another class with the same call.
     """
@@ -23,8 +23,7 @@ class Denoiser:
         self.transformer = transformer
         self.rope_grid = rope_grid
         self._tables: dict[tuple[Any, ...], tuple[Tensor, Tensor]] = {}
-        if self._is_cached:
-            transformer._reset_stateful_cache()
+        self._last_timestep = -1  # below any: the first call clears too
 
     @property
     def _is_cached(self) -> bool:
@@ -59,7 +58,10 @@ class Denoiser:
         """What a step cache must know; both branches of guidance go through in one call."""
         if not self._is_cached:
             return nullcontext()
-        self.transformer.current_timestep = int(timestep_B.flatten()[0])
+        timestep = int(timestep_B.flatten()[0])
+        if self._last_timestep <= timestep:
+            self.transformer._reset_stateful_cache()
+        self._last_timestep = self.transformer.current_timestep = timestep
         context: AbstractContextManager[Any] = self.transformer.cache_context("guided")
         return context
 

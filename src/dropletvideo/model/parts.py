@@ -105,7 +105,15 @@ def save(part: Any, name: str, folder: Path, *, stored_as: Any, source: Path | N
 
     A tokenizer is copied from where it was loaded: the released code reads SentencePiece files that newer
     transformers versions no longer write.
+
+    Raises:
+        WeightsError: the part carries layers that the released layout does not have.
     """
+    if getattr(part, "peft_config", None) or any(".to_qkv." in key for key in _names(part)):
+        raise WeightsError(
+            f"{name}: carries LoRA layers or fused projections, which the released layout has no names for; call "
+            "unload_lora_weights() and unfuse_qkv_projections() first"
+        )
     if name == "tokenizer" and source is not None and source.is_dir():
         shutil.copytree(source, folder)
     else:
@@ -114,6 +122,10 @@ def save(part: Any, name: str, folder: Path, *, stored_as: Any, source: Path | N
         config = _rename_blocks(read_config(folder), DIFFUSERS_BLOCKS, RELEASED_BLOCKS) | {"_class_name": RELEASED_VAE}
         (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     return list(stored_as) if stored_as else [type(part).__module__.split(".")[0], type(part).__name__]
+
+
+def _names(part: Any) -> list[str]:
+    return list(part.state_dict()) if isinstance(part, torch.nn.Module) else []
 
 
 def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:

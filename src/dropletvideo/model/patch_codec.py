@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.autoencoders.vae import DecoderOutput, IdentityDistribution
+from diffusers.models.autoencoders.vae import AutoencoderMixin, DecoderOutput, IdentityDistribution
 from diffusers.models.modeling_outputs import AutoencoderKLOutput
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ HALF = 2
 """The last stage of the decoder works at half resolution: one position stands for 2x2 pixels."""
 
 
-class PatchCodec(ModelMixin, ConfigMixin):
+class PatchCodec(ModelMixin, AutoencoderMixin, ConfigMixin):
     """Latents of 8x8 blocks of the first frame and of 8x8x4 blocks after it, behind the interface of diffusers' VAEs.
 
     `encode(pixels_BCFHW).latent_dist.mode()` and `decode(latents_BCFHW).sample`. Encoding never looks across latent
@@ -44,6 +44,11 @@ class PatchCodec(ModelMixin, ConfigMixin):
         pixel_layers: its blocks.
         scaling_factor: of the interface; latents are normalised inside.
     """
+
+    # Switches of diffusers' interface (`enable_tiling`, `enable_slicing`), read by `model.vae.decode_latents`.
+    use_tiling = use_slicing = False
+    tile_latent_min_height, tile_latent_min_width = 30, 45
+    tile_overlap_factor_height = tile_overlap_factor_width = 1 / 6
 
     @register_to_config
     def __init__(

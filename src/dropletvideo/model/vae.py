@@ -40,8 +40,8 @@ def decode_latents(
     *,
     frame_fix: FrameFix = "exact",
     num_frames: int | None = None,
-    tiled: bool | Tiling = False,
-    sliced: bool = False,
+    tiled: bool | Tiling | None = None,
+    sliced: bool | None = None,
 ) -> Tensor:
     """Pixels B,3,F,H,W, not clamped, of scaled latents; `F = 4 (f - 1) + 1`, or `num_frames` of them.
 
@@ -56,8 +56,10 @@ def decode_latents(
         frame_fix: see above.
         num_frames: cut the tail to this many frames; only with "exact".
         tiled: decode overlapping tiles one after the other, blended: peak memory follows the tile, not the frame. The
-            codec's norms see a tile instead of the frame, so the picture changes a little. True is `Tiling()`.
-        sliced: decode one video at a time: peak memory does not grow with the batch.
+            codec's norms see a tile instead of the frame, so the picture changes a little. True is `Tiling()`; None
+            follows the codec's own switch, `vae.enable_tiling()`.
+        sliced: decode one video at a time: peak memory does not grow with the batch. None follows the codec's own
+            switch, `vae.enable_slicing()`.
 
     Raises:
         RequestError: `frame_fix` is unknown, or more frames are asked for than the latents hold.
@@ -71,16 +73,26 @@ def decode_latents(
         raise RequestError(f"num_frames={wanted}: {latents_BCFHW.shape[2]} latent frames hold 1 to {whole} frames")
     if frame_fix == "exact" and latents_BCFHW.shape[2] % 2 == 0 and _tells_first_frame_by_parity(vae):
         latents_BCFHW = torch.cat([latents_BCFHW, latents_BCFHW[:, :, -1:]], dim=2)
-    parts = torch.split(latents_BCFHW, 1) if sliced else (latents_BCFHW,)
-    pixels = torch.cat([_decoded(vae, part, tiled) for part in parts])
+    tiling = tiling_of(vae) if tiled is None else (Tiling() if tiled is True else tiled or None)
+    is_sliced = getattr(vae, "use_slicing", False) if sliced is None else sliced
+    parts = torch.split(latents_BCFHW, 1) if is_sliced else (latents_BCFHW,)
+    pixels = torch.cat([_decoded(vae, part, tiling) for part in parts])
     return pixels if frame_fix == "legacy" else pixels[:, :, :wanted]
 
 
-def _decoded(vae: Any, latents_BCFHW: Tensor, tiled: bool | Tiling) -> Tensor:
-    if tiled is False:
-        pixels: Tensor = vae.decode(latents_BCFHW).sample
-        return pixels
-    return decode_tiles(vae, latents_BCFHW, Tiling() if tiled is True else tiled)
+def tiling_of(vae: Any) -> Tiling | None:
+    """Tiles of the size that the codec was switched to by `enable_tiling`, or None."""
+    if not getattr(vae, "use_tiling", False):
+        return None
+    rows, columns = vae.tile_latent_min_height, vae.tile_latent_min_width
+    shares = (vae.tile_overlap_factor_height, vae.tile_overlap_factor_width)
+    return Tiling(rows=rows, columns=columns, overlap=max(round(rows * shares[0]), round(columns * shares[1])))
+
+
+def _decoded(vae: Any, latents_BCFHW: Tensor, tiling: Tiling | None) -> Tensor:
+    """Pixels of latents. A codec never tiles by itself here: our tiles are no larger than its own."""
+    pixels: Tensor = vae.decode(latents_BCFHW).sample if tiling is None else decode_tiles(vae, latents_BCFHW, tiling)
+    return pixels
 
 
 def _tells_first_frame_by_parity(vae: Any) -> bool:
