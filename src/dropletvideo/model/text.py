@@ -11,6 +11,9 @@ from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
+LONGEST_CUT = 400
+"""Letters of a cut-off end that a warning shows."""
+
 
 def full_prompt(prompt: str, suffix: str) -> str:
     """The prompt as the model was trained to read it: the user's words, one space, the model's suffix."""
@@ -43,7 +46,11 @@ def encode_prompt(
     token_ids = [tokenizer(text, add_special_tokens=True).input_ids for text in texts]
     for text, ids in zip(texts, token_ids, strict=True):
         if len(ids) > text_length:
-            logger.warning("prompt has %d tokens, %d are read: %r", len(ids), text_length, text[:80])
+            cut = tokenizer.decode(ids[text_length - 1 : -1], skip_special_tokens=True)  # the end mark keeps its place
+            words = cut if len(cut) <= LONGEST_CUT else f"{cut[: LONGEST_CUT // 2]} ... {cut[-LONGEST_CUT // 2 :]}"
+            logger.warning(
+                "prompt %r has %d tokens and %d are read; cut off: %r", text[:40], len(ids), text_length, words
+            )
     batch = tokenizer(
         texts,
         padding="max_length",
