@@ -114,7 +114,9 @@ def plan(
         "is_new": not (Path(out) / "dataset.json").exists(),
         "videos": len(found.paths),
         "passed_over": found.passed_over,
-        "decodes_per_video": sum(max(1, sum(not wave.is_table for wave in level.waves)) for level in levels),
+        "decodes_per_video": sum(
+            max(1, sum(not (wave.is_table or wave.is_asked) for wave in level.waves)) for level in levels
+        ),
         "stages": [
             {"stage": s.name, "kind": s.kind, "columns": list(s.columns), "gate": s.gate, "params": dict(s.params)}
             for s in stages

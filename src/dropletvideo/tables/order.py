@@ -48,6 +48,11 @@ class Wave:
         """Whether it reads the table and no frames."""
         return self.stages[0].kind == "table->columns"
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether it asks something outside about each clip."""
+        return self.stages[0].kind == "clip->columns"
+
 
 @dataclass
 class Level:

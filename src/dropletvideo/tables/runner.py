@@ -15,8 +15,8 @@ import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from typing import Any
 from dropletvideo import engine, runtime
 from dropletvideo.errors import CatalogError, DropletError, MediaError
 from dropletvideo.records import clip_id_of
+from dropletvideo.tables.asking import WAS_FAILED, ask_about
 from dropletvideo.tables.catalog import Catalog
 from dropletvideo.tables.clips import DONE, FAILED, HELD, MISSING, STATE, ClipPart, ClipTable, Group
 from dropletvideo.tables.gates import passing
@@ -52,6 +53,7 @@ class Summary:
         held_clips: clip rows left out by a gate, by stage.
         failures: rows in `errors` that concern the current recipe.
         decodes, decoded_videos, decoded_frames: sequential decodes of this run and what they were spent on.
+        asked: by stage that asks outside: requests, tokens, cost and the rest that its session counts.
         cpu_seconds, wall_seconds: by stage (`decode` and `backbone:NAME` beside them), summed over workers.
         total_seconds: wall time of the run.
     """
@@ -66,6 +68,7 @@ class Summary:
     decodes: int = 0
     decoded_videos: int = 0
     decoded_frames: int = 0
+    asked: dict[str, dict[str, float]] = field(default_factory=dict)
     cpu_seconds: dict[str, float] = field(default_factory=dict)
     wall_seconds: dict[str, float] = field(default_factory=dict)
     total_seconds: float = 0.0
@@ -160,7 +163,7 @@ class _Run:
                     derive(self.catalog.clips(before), before, table, level)
                     self.catalog.save()
                 waves = level.waves
-                if number == 0 and (not waves or waves[0].is_table or waves[0].gate):
+                if number == 0 and (not waves or waves[0].is_table or waves[0].is_asked or waves[0].gate):
                     waves = [Wave([]), *waves]
                 for place, wave in enumerate(waves):
                     self._wave(level, table, wave, cuts=number == 0 and place == 0)
@@ -177,6 +180,9 @@ class _Run:
     def _wave(self, level: Level, table: ClipTable, wave: Wave, *, cuts: bool) -> None:
         if wave.stages and wave.is_table:
             self._table_wave(level, table, wave.stages[0])
+            return
+        if wave.stages and wave.is_asked:
+            self._asked_wave(level, table, wave)
             return
         tasks = self._tasks_of(level, table, wave, cuts)
         described = "cutting and measuring" if cuts else f"measuring {', '.join(each.name for each in wave.stages)}"
@@ -202,6 +208,25 @@ class _Run:
                 "mend the stage or leave it out, then go on"
             ) from error
         self.summary.measured_clips[stage.name] = filled
+        self.catalog.save()
+
+    def _asked_wave(self, level: Level, table: ClipTable, wave: Wave) -> None:
+        stage = wave.stages[0]
+        group = level.groups[stage.name]
+
+        def tasks() -> Iterator[Task]:
+            for number in list(table.numbers):
+                for task in self._missing_in(level, table, wave, number):
+                    states = table.part(number).column(group)
+                    failed = [{WAS_FAILED: states[place][STATE] == FAILED} for place in task.places]
+                    rows = [{**task.video, **row, **state} for row, state in zip(task.rows, failed, strict=True)]
+                    yield replace(task, rows=tuple(rows))
+
+        root, totals = self.catalog.root, self.summary.asked
+        with closing(ask_about(stage, tasks(), self.pool, root, totals, (Exception,))) as answers:
+            for task, place, found in answers:
+                self._put(group, table.part(task.part), place, found)
+                self._save_now_and_then()
         self.catalog.save()
 
     # --- what is to be done

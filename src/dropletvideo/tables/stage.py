@@ -1,6 +1,6 @@
 """A stage: a plain record that says how to make clips or columns. Stages measure; they never hold thresholds.
 
-Four kinds:
+Five kinds:
 
 - `video->clips`: `judge` is a shot detector (a judge with `span="video"` and a column `boundaries`), `function` the
   clip rule (`tables.spans.ClipRule`, see `tables.plan`). A run has exactly one, the first.
@@ -9,6 +9,8 @@ Four kinds:
 - `frames->columns`: `judge` measures each clip; all such stages of a run share one decode.
 - `table->columns`: `function(rows) -> rows` gets every clip row of the dataset (only `clip_id` and `needs_columns`),
   and returns one mapping per row, in the same order, with this stage's columns (duplicates, quotas).
+- `clip->columns`: `function` is a `tables.asking.Asker`: it reads a few frames of each clip and puts a question to
+  something slow outside; answers are kept one by one (captions).
 
 Probing a file is no stage record: the runner does it for every source; its columns are in the view `videos`, its
 errors carry the stage `probe`.
@@ -26,8 +28,14 @@ from typing import Any, Literal
 from dropletvideo.errors import ConfigError
 from dropletvideo.perception.judge import Judge
 
-StageKind = Literal["video->clips", "clips->clips", "frames->columns", "table->columns"]
-STAGE_KINDS: tuple[StageKind, ...] = ("video->clips", "clips->clips", "frames->columns", "table->columns")
+StageKind = Literal["video->clips", "clips->clips", "frames->columns", "table->columns", "clip->columns"]
+STAGE_KINDS: tuple[StageKind, ...] = (
+    "video->clips",
+    "clips->clips",
+    "frames->columns",
+    "table->columns",
+    "clip->columns",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,5 +77,5 @@ class Stage:
             raise ConfigError(f"stage {self.name}: kind {self.kind} needs a judge")
         if self.kind != "frames->columns" and self.function is None:
             raise ConfigError(f"stage {self.name}: kind {self.kind} needs a function")
-        if self.kind in ("frames->columns", "table->columns") and not self.columns:
+        if self.kind.endswith("->columns") and not self.columns:
             raise ConfigError(f"stage {self.name}: kind {self.kind} needs at least one column")
