@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import diffusers
 import torch
@@ -27,9 +27,7 @@ MOTION_PREFIX = "fps_embedding."
 
 def load_transformer(folder: Path, *, without_motion: bool = False) -> DropletVideoTransformer3DModel:
     """The transformer of a folder; `without_motion` accepts weights that lack the motion layers and zeroes them."""
-    config = read_config(folder)
-    with torch.device("meta"):
-        model: DropletVideoTransformer3DModel = DropletVideoTransformer3DModel.from_config(config)
+    model: DropletVideoTransformer3DModel = empty_part(folder, "transformer")
     expected = model.state_dict()
     motion_keys = frozenset(name for name in expected if name.startswith(MOTION_PREFIX))
     check_tensors(folder, expected, optional=motion_keys if without_motion else frozenset())
@@ -45,7 +43,32 @@ def load_transformer(folder: Path, *, without_motion: bool = False) -> DropletVi
 
 def load_vae(folder: Path) -> Any:
     """The codec of a folder: `PatchCodec`, or diffusers' class for its own and the released name."""
+    vae = empty_part(folder, "vae")
+    check_tensors(folder, vae.state_dict())
+    vae.load_state_dict(read_tensors(folder), assign=True)
+    if not isinstance(vae, PatchCodec):
+        # Its group norms see a chunk at a time: another chunk length gives other latents. The published code of this
+        # family of models reads 4 frames at a time, diffusers 8.
+        vae.num_sample_frames_batch_size = ENCODE_CHUNK_FRAMES
+    return vae
+
+
+def empty_part(folder: Path, name: Literal["transformer", "vae", "text_encoder"]) -> Any:
+    """A network of a folder without storage (meta device), from its configuration alone.
+
+    Raises:
+        WeightsError: the configuration is missing, damaged or of a class that is not known.
+    """
     config = read_config(folder)
+    with torch.device("meta"):
+        if name == "transformer":
+            return DropletVideoTransformer3DModel.from_config(config)
+        if name == "text_encoder":
+            return T5EncoderModel(AutoConfig.from_pretrained(folder))
+        return _empty_vae(folder, config)
+
+
+def _empty_vae(folder: Path, config: dict[str, Any]) -> Any:
     name = config.get("_class_name")
     if name not in ("PatchCodec", "AutoencoderKLCogVideoX", RELEASED_VAE):
         raise WeightsError(
@@ -53,22 +76,12 @@ def load_vae(folder: Path) -> Any:
         )
     if name == RELEASED_VAE:
         config = _rename_blocks(config, RELEASED_BLOCKS, DIFFUSERS_BLOCKS)
-    codec_class = PatchCodec if name == "PatchCodec" else AutoencoderKLCogVideoX
-    with torch.device("meta"):
-        vae = codec_class.from_config(config)
-    check_tensors(folder, vae.state_dict())
-    vae.load_state_dict(read_tensors(folder), assign=True)
-    if name != "PatchCodec":
-        # Its group norms see a chunk at a time: another chunk length gives other latents. The published code of this
-        # family of models reads 4 frames at a time, diffusers 8.
-        vae.num_sample_frames_batch_size = ENCODE_CHUNK_FRAMES
-    return vae
+    return (PatchCodec if name == "PatchCodec" else AutoencoderKLCogVideoX).from_config(config)
 
 
 def load_text_encoder(folder: Path) -> T5EncoderModel:
     """The T5 encoder of a folder; its token table stands in the file under one name or two."""
-    with torch.device("meta"):
-        encoder = T5EncoderModel(AutoConfig.from_pretrained(folder))
+    encoder: T5EncoderModel = empty_part(folder, "text_encoder")
     table, copy = "shared.weight", "encoder.embed_tokens.weight"
     check_tensors(folder, encoder.state_dict(), aliases={copy: table, table: copy})
     tensors = read_tensors(folder)
