@@ -19,6 +19,7 @@ from dropletvideo.errors import CatalogError, ConfigError, DropletError, Request
 # Verb, module, one line of help. A verb's module is imported when the verb is called, so `--help` stays quick.
 VERBS: dict[str, str] = {
     "demo": "raw footage to dataset, model, videos and scores in one report",
+    "collect": "fetch the videos of a dataset list",
     "curate": "measure raw videos into a dataset of clips",
     "query": "ask a dataset in SQL",
     "select": "choose clips by measured columns and see why others drop",
@@ -31,6 +32,7 @@ VERBS: dict[str, str] = {
     "calibrate": "measure what a model's M does, for --speed",
     "measure": "all weight-free measurements of video files",
     "evaluate": "score generated videos beside baselines",
+    "weights": "pretrained files by name: list, fetch, path",
     "world": "render footage with known cameras",
 }
 
