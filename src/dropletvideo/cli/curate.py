@@ -10,9 +10,12 @@ import typer
 
 
 def curate(
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="videos, folders, CSV or JSONL lists")],
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="videos, folders, CSV, JSONL or Parquet lists")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DATASET", help="data set folder, new or to go on with")],
-    recipe: Annotated[str, typer.Option("--recipe", metavar="cpu|FILE", help="shipped recipe or YAML file")] = "cpu",
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", metavar="NAME|FILE", help="shipped recipe or YAML file [cpu; listed for lists of clips]"),
+    ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="decoding processes [CPU cores]")] = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", metavar="a.b=c", help="change one value of the recipe")
@@ -21,12 +24,16 @@ def curate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be done and stop")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
 ) -> None:
-    """Measure raw videos into a data set of clips, and write its report.
+    r"""Measure raw videos into a data set of clips, and write its report.
 
     What is measured already is not computed again: give the same command to go on after an interrupt, with more
     sources to add them, or with a changed recipe to recompute just what it changes.
 
-    Example: droplet curate videos/ --out dataset/ --set segment.max_seconds=20
+    Examples:
+
+    \b
+      droplet curate videos/ --out dataset/ --set segment.max_seconds=20
+      droplet curate raw/clips.jsonl --out dataset/      # clips as a list names them
     """
     from dropletvideo import runtime
     from dropletvideo.curate import run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dropletvideo import runtime
+from dropletvideo.curate.list_index import INDEX, index_lists
 from dropletvideo.curate.recipe import Recipe, load_recipe
 from dropletvideo.curate.sources import Sources, find_sources
 from dropletvideo.curate.store import note_run, selection_names, store_selection
@@ -16,6 +18,9 @@ from dropletvideo.errors import ConfigError
 from dropletvideo.tables.order import order
 from dropletvideo.tables.runner import Summary
 from dropletvideo.tables.runner import run as run_tables
+
+LISTED, READ_LISTS = "listed", ("listed", "origin")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +48,7 @@ def curate(
     sources: Sequence[str | Path],
     out: str | Path,
     *,
-    recipe: str = "cpu",
+    recipe: str | None = None,
     changes: Sequence[str] = (),
     workers: int | None = None,
     in_process: bool = False,
@@ -53,9 +58,10 @@ def curate(
     """Curate videos into the data set `out`; what is there already is not computed again.
 
     Args:
-        sources: files, folders, CSV or JSONL lists.
+        sources: files, folders, lists of files or of clips (`curate.lists`).
         out: the data set folder; new, empty or a data set.
-        recipe: a shipped name or a YAML file; `changes` are `a.b=c`.
+        recipe: a shipped name or a YAML file; by default `listed` for lists whose every row names a span, else `cpu`.
+            `changes` are `a.b=c`.
         workers: decoding processes; as many as there are CPU cores by default.
         in_process: decode in this process, without a time limit (for measurements and tests).
         retry_errors: try again what failed before.
@@ -66,8 +72,9 @@ def curate(
         CatalogError: the folder cannot be used or written.
     """
     root = Path(out)
-    resolved = load_recipe(recipe, changes)
     found = _sources(sources, root)
+    resolved = _resolved(recipe, changes, found, root)
+    _index(root, found, resolved)
     summary = run_tables(
         root,
         found.paths,
@@ -91,24 +98,44 @@ def curate(
     return Curated(summary=summary, sources=found, recipe=resolved, report=path, report_bytes=size)
 
 
+def _resolved(recipe: str | None, changes: Sequence[str], found: Sources, root: Path) -> Recipe:
+    """The recipe, with the index of lists handed to the stages that read it."""
+    resolved = load_recipe(recipe or ("listed" if found.has_spans else "cpu"), changes)
+    if LISTED in resolved.stages and not found.lists and not (root / INDEX).exists():
+        raise ConfigError(f"the recipe has the stage {LISTED} and no list is given: give a list of clips as the source")
+    index = {"index": str((root / INDEX).absolute())}
+    stages = {name: {**index, **own} if name in READ_LISTS else own for name, own in resolved.stages.items()}
+    return resolved.model_copy(update={"stages": stages})
+
+
+def _index(root: Path, found: Sources, resolved: Recipe) -> None:
+    indexed = index_lists(root, found.lists)
+    if indexed.changed and any(name in resolved.stages for name in READ_LISTS):
+        logger.warning(
+            "%d videos have other rows than when they were listed before; clips cut already stay as they are: "
+            "--set listed.edition=2 --set origin.edition=2 (or higher) makes them anew",
+            indexed.changed,
+        )
+
+
 def _sources(sources: Sequence[str | Path], root: Path) -> Sources:
     found = find_sources(sources, leave_out=root)
     if not found.paths:
         raise ConfigError(
             f"no video found in {', '.join(map(str, sources))} ({found.passed_over} files passed over, none of them a "
-            "video by its name): give video files, folders, or a CSV or JSONL list"
+            "video by its name): give video files, folders, or a list"
         )
     return found
 
 
 def plan(
-    sources: Sequence[str | Path], out: str | Path, *, recipe: str = "cpu", changes: Sequence[str] = ()
+    sources: Sequence[str | Path], out: str | Path, *, recipe: str | None = None, changes: Sequence[str] = ()
 ) -> dict[str, Any]:
     """What `curate` would do, without doing it: sources, stages in order, columns."""
-    resolved = load_recipe(recipe, changes)
+    found = _sources(sources, Path(out))
+    resolved = _resolved(recipe, changes, found, Path(out))
     stages = resolved.build()
     levels = order(stages)
-    found = _sources(sources, Path(out))
     return {
         "dataset": str(out),
         "is_new": not (Path(out) / "dataset.json").exists(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -104,7 +104,9 @@ class Measure:
         chosen = [stage for stage in self.stages if stage.name in task.stages]
         judges = [stage.judge for stage in chosen if stage.judge is not None]
         watch = partial(watch_video, task.path, judges, tolerate=self.tolerate)
-        if task.spans is None:
+        if task.spans is None and hasattr(self.detector.judge, "spans_of"):
+            watched = self._watch_known(task, watch)
+        elif task.spans is None:
             assert self.detector.judge is not None
             assert self.detector.function is not None
             watched = watch(rows=[task.video], detector=self.detector.judge, rule=self.detector.function)
@@ -112,6 +114,15 @@ class Measure:
             rows = [{**task.video, **row} for row in task.rows]
             watched = watch(spans=task.spans, rows=rows)
         return _measured(watched, chosen, self.detector)
+
+    def _watch_known(self, task: Task, watch: Callable[..., Watched]) -> Watched:
+        """Clips that need no detector: its `spans_of(row)` names frames, and columns that it knows exactly."""
+        found = self.detector.judge.spans_of({**task.video, "path": task.path})  # type: ignore[union-attr]
+        spans = [(span["start_frame"], span["end_frame"]) for span in found]
+        watched = watch(spans=spans, rows=[task.video] * len(spans))
+        for clip, span in zip(watched.clips, found, strict=True):
+            clip.update({name: value for name, value in span.items() if name in clip and name != "end_frame"})
+        return watched
 
 
 def _measured(watched: Watched, stages: Sequence[Stage], detector: Stage) -> Measured:
