@@ -64,7 +64,8 @@ def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
     for stage in plan["stages"]:
         gives = ", ".join(stage["columns"]) or "clips"
         gate = f"  only where {stage['gate']}" if stage["gate"] else ""
-        typer.echo(f"  {stage['stage']}: {gives}{gate}")
+        skipped = f"  skipped: {stage['lacks']}" if stage["lacks"] else ""
+        typer.echo(f"  {stage['stage']}: {gives}{gate}{skipped}")
 
 
 def _show_summary(done: Any) -> None:
@@ -83,10 +84,14 @@ def _show_summary(done: Any) -> None:
         table.add_row(f"  measured by {stage}", f"{count:,}")
     for stage, count in summary.held_clips.items():
         table.add_row(f"  held back from {stage}", f"{count:,}")
+    for skipped in summary.skipped:
+        table.add_row(f"  skipped: {skipped.stage}", "see below")
     if summary.decoded_videos:
         table.add_row("decodes per video", f"{summary.decodes / summary.decoded_videos:.2f}")
     table.add_row("CPU seconds", f"{sum(summary.cpu_seconds.values()):.1f}")
     table.add_row("wall seconds", f"{summary.total_seconds:.1f}")
     table.add_row("errors", f"{summary.failures:,}")
     Console().print(table)
+    for skipped in summary.skipped:
+        typer.echo(f"skipped: {skipped.stage}: {skipped.reason}")
     typer.echo(f"report: {done.report}")

@@ -49,6 +49,7 @@ class ReportData:
         name: of the data set.
         videos, clips, boundaries, errors: rows of the views; of very many clips a random sample.
         num_clips, clip_seconds: number and length of all clips.
+        skipped: stages that the last run left out, and why.
         runs: what `runs.jsonl` says of the runs that made the data set.
         recipe: text of the recipe.
         selection: name, and what it did; None shows the data set alone.
@@ -62,6 +63,7 @@ class ReportData:
     errors: list[dict[str, Any]]
     num_clips: int
     clip_seconds: float
+    skipped: list[dict[str, Any]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     recipe: str = ""
     selection: tuple[str, Funnel] | None = None
@@ -100,6 +102,7 @@ def read_data(root: Path, selection: str | None = None) -> ReportData:
             clips=_rows(connection, f"SELECT * FROM (SELECT * FROM clips{sample}) ORDER BY video_path, start_frame"),
             boundaries=_rows(connection, "SELECT * FROM boundaries"),
             errors=_rows(connection, "SELECT * FROM errors ORDER BY stage, video_path"),
+            skipped=_rows(connection, "SELECT stage, reason, columns FROM skipped"),
             runs=read_runs(root),
             recipe=_recipe_text(root),
             selection=None if name is None or funnel is None else (name, funnel),
@@ -175,6 +178,9 @@ def _opening(page: Page, data: ReportData) -> None:
         else Tile(label="failed videos", value=0)
     )
     page.tiles(tiles)
+    for row in data.skipped:
+        columns = ", ".join(f"`{name}`" for name in row["columns"])
+        page.note(f"**Skipped: {row['stage']}** (no {columns}): {row['reason']}", "warning")
     if len(data.clips) < data.num_clips:
         page.note(f"Charts and pictures show {len(data.clips):,} clips drawn at random; the funnel counts them all.")
 

@@ -18,6 +18,7 @@ from dropletvideo.errors import ConfigError
 from dropletvideo.tables.order import order
 from dropletvideo.tables.runner import Summary
 from dropletvideo.tables.runner import run as run_tables
+from dropletvideo.tables.skipped import leave_out
 
 LISTED, READ_LISTS = "listed", ("listed", "origin")
 logger = logging.getLogger(__name__)
@@ -135,7 +136,9 @@ def plan(
     found = _sources(sources, Path(out))
     resolved = _resolved(recipe, changes, found, Path(out))
     stages = resolved.build()
-    levels = order(stages)
+    runnable, skipped = leave_out(stages)
+    reasons = {one.stage: one.reason for one in skipped}
+    levels = order(runnable)
     return {
         "dataset": str(out),
         "is_new": not (Path(out) / "dataset.json").exists(),
@@ -145,7 +148,14 @@ def plan(
             max(1, sum(not (wave.is_table or wave.is_asked) for wave in level.waves)) for level in levels
         ),
         "stages": [
-            {"stage": s.name, "kind": s.kind, "columns": list(s.columns), "gate": s.gate, "params": dict(s.params)}
+            {
+                "stage": s.name,
+                "kind": s.kind,
+                "columns": list(s.columns),
+                "gate": s.gate,
+                "params": dict(s.params),
+                "lacks": reasons.get(s.name, ""),
+            }
             for s in stages
         ],
     }

@@ -26,6 +26,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from dropletvideo.curate.absent import absent_columns, not_applied, reads_absent, without_absent
 from dropletvideo.curate.conditions import Condition, Connection, conditions, thresholds_of
 from dropletvideo.errors import ConfigError
 
@@ -108,21 +109,34 @@ class Funnel:
 def apply(connection: Connection, selection: Selection) -> Funnel:
     """Run a selection over the view `clips`; the verdicts stay in the temporary table `verdicts`.
 
+    What reads a column of a stage that was skipped (its weights are missing) is not applied, drops nothing, and says so
+    in its step.
+
     `verdicts` has `clip_id, step` (0 kept, else the number of the step that dropped it), `reason` and `place` (order
     of the kept ones, from 1).
 
     Raises:
         ConfigError: an expression that does not parse or names an unknown column.
     """
-    found = conditions(connection, selection.where)
-    _judge(connection, found, selection.order_by)
+    absent = absent_columns(connection)
+    found = [without_absent(condition, absent) for condition in conditions(connection, selection.where)]
+    missing_order = reads_absent(selection.order_by, absent)
+    _judge(connection, found, "clip_id" if missing_order else selection.order_by)
     (total,) = connection.execute("SELECT count(*) FROM verdicts").fetchone()
     steps: list[Step] = []
     for number, condition in enumerate(found, 1):
         steps.append(_step(connection, number, condition.text, total, steps))
+    if missing_order:
+        steps.append(
+            _step(
+                connection, len(steps) + 1, not_applied(f"order by {selection.order_by}", missing_order), total, steps
+            )
+        )
     for number, quota in enumerate(selection.quotas, len(steps) + 1):
-        _apply_quota(connection, quota, number)
-        steps.append(_step(connection, number, quota.text, total, steps))
+        missing = reads_absent(quota.by, absent)
+        if not missing:
+            _apply_quota(connection, quota, number)
+        steps.append(_step(connection, number, not_applied(quota.text, missing), total, steps))
     if selection.limit is not None:
         number = len(steps) + 1
         _drop(connection, number, f"beyond limit {selection.limit}", f"place > {selection.limit}")

@@ -18,6 +18,7 @@ from dropletvideo.errors import CatalogError
 from dropletvideo.tables.clips import ClipTable, Group
 from dropletvideo.tables.order import VIDEO_COLUMNS, Level
 from dropletvideo.tables.parts import TYPE_NAMES, RowTable, sweep, type_name, write_json
+from dropletvideo.tables.skipped import Skipped
 
 FORMAT, FORMAT_VERSION = "dropletvideo dataset", 1
 FILE_TYPE = pa.struct([("path", pa.string()), ("size_bytes", pa.int64()), ("mtime_ns", pa.int64())])
@@ -43,6 +44,7 @@ class Current:
         makers: folder under `columns/` of the stage that made the current clips.
         groups: current column groups of these clips, in the order of the recipe.
         before: fingerprints of columns on the clips that these were made of, for their errors.
+        skipped: stages that the last run skipped.
     """
 
     clips: str | None
@@ -50,6 +52,7 @@ class Current:
     maker: str | None
     groups: tuple[Group, ...]
     before: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 def read_current(root: str | Path) -> Current:
@@ -79,9 +82,12 @@ def read_current(root: str | Path) -> Current:
         )
         for name, entry in content["stages"].items()
     )
-    return Current(
-        content["clips"], content["detector"], content["maker"], groups, tuple(content.get("before_stitching", ()))
+    skipped = tuple(
+        Skipped(stage=name, reason=entry["reason"], columns=tuple(entry["columns"]))
+        for name, entry in content.get("skipped", {}).items()
     )
+    before = tuple(content.get("before_stitching", ()))
+    return Current(content["clips"], content["detector"], content["maker"], groups, before, skipped)
 
 
 class Catalog:
@@ -112,7 +118,7 @@ class Catalog:
         write_json(root / "dataset.json", _dataset(Current(None, None, None, ())))
         return cls(root)
 
-    def make_current(self, levels: Sequence[Level]) -> None:
+    def make_current(self, levels: Sequence[Level], skipped: Sequence[Skipped] = ()) -> None:
         """Name the clips and columns of a recipe as current; other columns of the same clips stay current."""
         last, before = levels[-1], read_current(self.root)
         groups = {group.stage: group for group in before.groups} if before.clips == last.fingerprint else {}
@@ -125,6 +131,7 @@ class Catalog:
             f"{last.maker.name}@{last.fingerprint}",
             tuple(groups.values()),
             tuple(group.fingerprint for level in levels[:-1] for group in level.groups.values()),
+            tuple(skipped),
         )
         write_json(self.root / "dataset.json", _dataset(wanted))
 
@@ -171,4 +178,5 @@ def _dataset(current: Current) -> dict[str, Any]:
             }
             for group in current.groups
         },
+        "skipped": {one.stage: {"reason": one.reason, "columns": list(one.columns)} for one in current.skipped},
     }

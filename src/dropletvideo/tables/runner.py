@@ -32,6 +32,7 @@ from dropletvideo.tables.ingest import Ingest
 from dropletvideo.tables.lock import locked
 from dropletvideo.tables.order import Level, Wave, order
 from dropletvideo.tables.rework import derive, fill_table
+from dropletvideo.tables.skipped import Skipped, leave_out
 from dropletvideo.tables.stage import Stage
 from dropletvideo.tables.work import Fault, Measure, Measured, Task, reason_of
 
@@ -51,6 +52,7 @@ class Summary:
         cut_videos: videos that were cut into clips by this run.
         measured_clips: clip rows that got a stage's columns, by stage.
         held_clips: clip rows left out by a gate, by stage.
+        skipped: stages that could not run for want of weights or a library, and why.
         failures: rows in `errors` that concern the current recipe.
         decodes, decoded_videos, decoded_frames: sequential decodes of this run and what they were spent on.
         asked: by stage that asks outside: requests, tokens, cost and the rest that its session counts.
@@ -64,6 +66,7 @@ class Summary:
     cut_videos: int = 0
     measured_clips: dict[str, int] = field(default_factory=dict)
     held_clips: dict[str, int] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
     failures: int = 0
     decodes: int = 0
     decoded_videos: int = 0
@@ -103,18 +106,22 @@ def run(
 
     Raises:
         ConfigError: the stages do not fit together; nothing was done.
+        WeightsError: the shot detector lacks its weights; nothing was done.
         CatalogLocked: a live run writes this dataset.
         CatalogError: the folder is foreign or damaged, or the disk is full; run again to go on.
         DropletError: a stage failed on nearly everything; what the others gave is kept.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after what was measured has been written.
     """
-    levels = order(stages)
+    runnable, skipped = leave_out(stages)
+    levels = order(runnable)
     folder = Path(root)
     try:
         with locked(folder), _terminate_as_interrupt(), engine.Workers(workers, timeout_seconds) as pool:
             catalog = Catalog.create_or_open(folder)
-            catalog.make_current(levels)
-            return _Run(catalog, levels, pool, retry_errors, flush_seconds).all(list(sources), recipe or {})
+            catalog.make_current(levels, skipped)
+            started = _Run(catalog, levels, pool, retry_errors, flush_seconds)
+            started.summary.skipped = skipped
+            return started.all(list(sources), recipe or {})
     except OSError as error:
         raise CatalogError(f"{folder} cannot be used ({error.strerror or error}): give another folder") from error
 

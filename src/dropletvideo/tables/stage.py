@@ -9,7 +9,7 @@ Five kinds:
 - `frames->columns`: `judge` measures each clip; all such stages of a run share one decode.
 - `table->columns`: `function(rows) -> rows` gets every clip row of the dataset (only `clip_id` and `needs_columns`),
   and returns one mapping per row, in the same order, with this stage's columns (duplicates, quotas).
-- `clip->columns`: `function` is a `tables.asking.Asker`: it reads a few frames of each clip and puts a question to
+- `clip->columns`: `function()` makes a `tables.asking.Asker`: it reads a few frames of each clip and puts a question to
   something slow outside; answers are kept one by one (captions).
 
 Probing a file is no stage record: the runner does it for every source; its columns are in the view `videos`, its
@@ -53,6 +53,8 @@ class Stage:
         function: for the other kinds, and the clip rule of `video->clips`.
         needs_columns: columns of earlier stages that `judge.start(row)` or `function` reads.
         weights_digest: digest of the pretrained file behind the judge, if any.
+        lacks: what the stage cannot run without and does not have, with the command that gets it (weights, a library);
+            a stage that lacks something is skipped and reported as skipped. Empty when all is there.
         gate: SQL expression over the clip columns computed before; rows where it does not hold are left for later.
             Not in the fingerprint.
     """
@@ -66,6 +68,7 @@ class Stage:
     function: Callable[..., Any] | None = None
     needs_columns: tuple[str, ...] = ()
     weights_digest: str = ""
+    lacks: str = ""
     gate: str | None = None
 
     def __post_init__(self) -> None:

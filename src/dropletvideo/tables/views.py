@@ -1,8 +1,8 @@
-"""The views `videos, clips, boundaries, errors` over a dataset's Parquet parts, through DuckDB. Reading needs no lock.
+"""The views `videos, clips, boundaries, errors, skipped` over a dataset's Parquet parts, through DuckDB.
 
-Clips and their columns are put side by side by position: a column part has the rows and the order of its clips part.
-Only a part whose columns are not whole yet stands in a branch of its own. `compact` writes the view `clips` as one
-wide table, which is used as long as nothing it was made from has changed.
+Reading needs no lock. Clips and their columns are put side by side by position: a column part has the rows and the
+order of its clips part. Only a part whose columns are not whole yet stands in a branch of its own. `compact` writes the
+view `clips` as one wide table, which is used as long as nothing it was made from has changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dropletvideo.tables.catalog import ERROR_COLUMNS, FILE_TYPE, VIDEO_TABLE_CO
 from dropletvideo.tables.clips import CLIP_COLUMNS, Group, fit_of
 from dropletvideo.tables.parts import decode, part_numbers, part_path, read_facts, sql_type, write_file
 
-VIEWS = ("videos", "clips", "boundaries", "errors")
+VIEWS = ("videos", "clips", "boundaries", "errors", "skipped")
 WIDE_NAME = "clips.parquet"
 
 
@@ -150,7 +150,18 @@ def _texts(folder: Path, current: Current, *, as_written: bool) -> dict[str, str
         "clips": f"SELECT * FROM {_files([wide])}" if use_wide else clips_sql(folder, current),
         "boundaries": _boundaries_sql(folder, current),
         "errors": _errors_sql(folder, current),
+        "skipped": _skipped_sql(current),
     }
+
+
+def _skipped_sql(current: Current) -> str:
+    """The view `skipped`: a row per stage that the last run left out, and the columns that it would have given."""
+    rows = [
+        f"SELECT {quote_text(one.stage)} AS stage, {quote_text(one.reason)} AS reason, "
+        f"[{', '.join(map(quote_text, one.columns))}]::VARCHAR[] AS columns"
+        for one in current.skipped
+    ]
+    return " UNION ALL ".join(rows) or _empty({"stage": str, "reason": str, "columns": list[str]})
 
 
 def videos_sql(folder: Path) -> str:
