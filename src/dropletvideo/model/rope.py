@@ -8,7 +8,10 @@ import torch
 from diffusers.models.embeddings import get_1d_rotary_pos_embed
 from torch import Tensor
 
+from dropletvideo.errors import RequestError
+
 RopeGrid = Literal["released", "train"]
+ROPE_GRIDS: tuple[RopeGrid, ...] = ("released", "train")
 
 
 def rotary_tables(
@@ -34,7 +37,12 @@ def rotary_tables(
         latent_width: latent columns.
         grid: "released" as the published inference code, "train" as the CogVideoX-Fun training code.
         device: of the tables.
+
+    Raises:
+        RequestError: no grid has this name.
     """
+    if grid not in ROPE_GRIDS:
+        raise RequestError(f"rope_grid={grid!r} is unknown: one of {', '.join(ROPE_GRIDS)}")
     patch, head = config.patch_size, config.attention_head_dim
     rows, columns = latent_height // patch, latent_width // patch
     (top, left), (bottom, right) = _crop_of_base_grid(
@@ -66,7 +74,7 @@ def _combine(per_axis: list[Tensor]) -> Tensor:
 def _spread(start: int, stop: int, count: int, grid: RopeGrid) -> Tensor:
     if grid == "released":
         return torch.linspace(start, stop * (count - 1) / count, count, dtype=torch.float32)
-    return start + (stop - start) / count * torch.arange(count, dtype=torch.float32)
+    return (start + (stop - start) / count * torch.arange(count, dtype=torch.float64)).float()
 
 
 def _crop_of_base_grid(
