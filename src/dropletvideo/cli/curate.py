@@ -10,11 +10,13 @@ import typer
 
 
 def curate(
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="videos, folders, CSV, JSONL or Parquet lists")],
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE...", help="videos, folders, CSV, JSONL or Parquet lists")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DATASET", help="data set folder, new or to go on with")],
     recipe: Annotated[
         str | None,
-        typer.Option("--recipe", metavar="NAME|FILE", help="shipped recipe or YAML file [cpu; listed for lists of clips]"),
+        typer.Option("--recipe", metavar="NAME|FILE", help="shipped recipe or YAML file [cpu; lists of clips: listed]"),
     ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="decoding processes [CPU cores]")] = None,
     change: Annotated[

@@ -1,4 +1,4 @@
-"""What lists say of the videos of a data set, kept in `DATASET/listed.sqlite`: the rows of each video by its path.
+"""What lists say of the videos of a data set, kept in `DATASET/.listed.sqlite`: the rows of each video by its path.
 
 Worker processes look up one video at a time, out of millions of rows; so this is an index by key and no Parquet part.
 A list that is given again takes the place of what was known of its videos.
@@ -18,9 +18,11 @@ from dropletvideo.curate.items import Item, item_of
 from dropletvideo.curate.sources import listed_items
 from dropletvideo.errors import CatalogError
 
-INDEX = "listed.sqlite"
+INDEX = ".listed.sqlite"
 _TABLE = "(path TEXT, number INTEGER, row TEXT, PRIMARY KEY (path, number)) WITHOUT ROWID"
-_OF_PATHS = "SELECT path, group_concat(row, char(10)) AS text FROM (SELECT * FROM {} ORDER BY path, number) GROUP BY path"
+_OF_PATHS = (
+    "SELECT path, group_concat(row, char(10)) AS text FROM (SELECT * FROM {} ORDER BY path, number) GROUP BY path"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +48,12 @@ def index_lists(root: Path, lists: Sequence[Path]) -> Indexed:
         with closing(sqlite3.connect(root / INDEX, timeout=60.0)) as connection, connection:
             connection.execute(f"CREATE TABLE IF NOT EXISTS items {_TABLE}")
             connection.execute(f"CREATE TEMP TABLE given {_TABLE}")
+            given = (found for source in lists for found in listed_items(source))
             rows = (
                 (path, number, json.dumps(item.as_row(), ensure_ascii=False, sort_keys=True, default=str))
-                for source in lists
-                for number, (path, item) in enumerate(listed_items(source))
+                for number, (path, item) in enumerate(given)
             )
-            connection.executemany("INSERT OR REPLACE INTO given VALUES (?, ?, ?)", rows)
+            connection.executemany("INSERT INTO given VALUES (?, ?, ?)", rows)
             ((count, videos),) = connection.execute("SELECT count(*), count(DISTINCT path) FROM given")
             both = f"({_OF_PATHS.format('given')}) g JOIN ({_OF_PATHS.format('items')}) i USING (path)"
             ((changed,),) = connection.execute(f"SELECT count(*) FROM {both} WHERE g.text <> i.text")

@@ -7,7 +7,6 @@ file's timestamps. Seconds count from the first frame.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,6 @@ from dropletvideo.perception.judge import Chunk, Frames
 from dropletvideo.tables.clock import FrameClock
 
 SAME_RATE = 1e-3
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,10 @@ class VideoFrames:
 
     def nearest(self, seconds: float) -> int:
         """The frame whose start is nearest to a time after the first frame."""
-        return max(0, self.clock.frame_at(self.clock.seconds(0) + seconds - 0.5 / self.source_fps))
+        wanted = self.clock.seconds(0) + seconds
+        behind = self.clock.frame_at(wanted)
+        before = max(0, behind - 1)
+        return before if wanted - self.clock.seconds(before) < self.clock.seconds(behind) - wanted else behind
 
     def span_of(self, item: Item) -> tuple[int, int] | None:
         """Frames of a listed span, cut off at the end of the file; None when it lies behind the end."""
@@ -91,8 +92,10 @@ class ListedSpans:
     needs = Frames(rate=None, short_side=16, colour="gray", span="video")
     columns = {"boundaries": list}  # noqa: RUF012 - a constant of the class
 
-    def spans_of(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Clips of one video, each once, in order of time; `row` has its `path` and `video_path`.
+    def spans_of(self, row: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
+        """Clips of one video, each once, in order of time, and a word on those that cannot be.
+
+        `row` has the video's `path` and `video_path`.
 
         Raises:
             MediaError: no list names the video, or every span lies behind its end.
@@ -108,11 +111,11 @@ class ListedSpans:
         spans = sorted({span for span in found if span is not None})
         if not spans:
             raise MediaError(path, f"has {video.num_frames} frames; its {len(items)} listed spans lie behind its end")
-        if outside := found.count(None):
-            logger.warning("%s has %d frames: %d listed spans lie behind its end", path, video.num_frames, outside)
-        return [video.row_of(*span) for span in spans]
+        outside = found.count(None)
+        left_out = f"has {video.num_frames} frames; {outside} listed spans lie behind its end" if outside else ""
+        return [video.row_of(*span) for span in spans], left_out
 
-    def start(self, row: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def start(self, row: Mapping[str, Any]) -> None:
         """Nothing is looked for."""
 
     def update(self, state: None, chunk: Chunk) -> None:

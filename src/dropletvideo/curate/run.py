@@ -110,6 +110,9 @@ def _resolved(recipe: str | None, changes: Sequence[str], found: Sources, root: 
 
 
 def _index(root: Path, found: Sources, resolved: Recipe) -> None:
+    visible = [path for path in root.iterdir() if not path.name.startswith(".")] if root.is_dir() else []
+    if visible and not (root / "dataset.json").exists():
+        return  # the folder holds other things: the run refuses it
     indexed = index_lists(root, found.lists)
     if indexed.changed and any(name in resolved.stages for name in READ_LISTS):
         logger.warning(

@@ -55,6 +55,7 @@ class Summary:
         skipped: stages that could not run for want of weights or a library, and why.
         failures: rows in `errors` that concern the current recipe.
         decodes, decoded_videos, decoded_frames: sequential decodes of this run and what they were spent on.
+        sparse_reads: places sought for a few frames beside the sequential decodes.
         asked: by stage that asks outside: requests, tokens, cost and the rest that its session counts.
         cpu_seconds, wall_seconds: by stage (`decode` and `backbone:NAME` beside them), summed over workers.
         total_seconds: wall time of the run.
@@ -69,6 +70,7 @@ class Summary:
     skipped: list[Skipped] = field(default_factory=list)
     failures: int = 0
     decodes: int = 0
+    sparse_reads: int = 0
     decoded_videos: int = 0
     decoded_frames: int = 0
     asked: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -309,6 +311,7 @@ class _Run:
             self._take_failure(level, table, task, result)
             return
         self.summary.decodes += result.decodes
+        self.summary.sparse_reads += result.reads
         self.summary.decoded_videos += 1
         self.summary.decoded_frames += result.num_frames
         for mine, theirs in (
@@ -340,6 +343,8 @@ class _Run:
         }
         part, first = table.add_video(made, clips)
         self.ingest.forget(video["video_path"], None, level.maker.name)
+        if result.left_out:
+            self.ingest.note(video["video_path"], None, level.maker.name, result.left_out, level.fingerprint)
         self._count(level.maker.name, failed=False)
         self.summary.cut_videos += 1
         self._unsaved_clips += len(clips)

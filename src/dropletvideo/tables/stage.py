@@ -3,7 +3,9 @@
 Five kinds:
 
 - `video->clips`: `judge` is a shot detector (a judge with `span="video"` and a column `boundaries`), `function` the
-  clip rule (`tables.spans.ClipRule`, see `tables.plan`). A run has exactly one, the first.
+  clip rule (`tables.spans.ClipRule`, see `tables.plan`). A run has exactly one, the first. A judge that knows its
+  spans beforehand has `spans_of(row) -> (spans, left_out)` (frame numbers, and why some could not be made); nothing is
+  looked for then, and spans may overlap.
 - `clips->clips`: `function(rows) -> rows` gets the clip rows of one video in order, with the columns named in
   `needs_columns`, and returns clip rows with new `start_frame` and `end_frame` (stitch, trim). All else is derived.
 - `frames->columns`: `judge` measures each clip; all such stages of a run share one decode.

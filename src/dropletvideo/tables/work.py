@@ -58,15 +58,20 @@ class Fault:
 
 @dataclass(kw_only=True)
 class Measured:
-    """What came of a task: clips (where they were asked for) and per clip each stage's columns or fault."""
+    """What came of a task: clips (where they were asked for) and per clip each stage's columns or fault.
+
+    `left_out` says which clips that were to be made could not be, for a row of `errors` beside those that were.
+    """
 
     clips: list[dict[str, Any]]
     outcomes: list[dict[str, dict[str, Any] | Fault]]
     boundaries: list[dict[str, Any]]
     num_frames: int
     decodes: int
+    reads: int = 0
     cpu_seconds: dict[str, float] = field(default_factory=dict)
     wall_seconds: dict[str, float] = field(default_factory=dict)
+    left_out: str = ""
 
 
 def look_at(path: str) -> Source:
@@ -104,8 +109,9 @@ class Measure:
         chosen = [stage for stage in self.stages if stage.name in task.stages]
         judges = [stage.judge for stage in chosen if stage.judge is not None]
         watch = partial(watch_video, task.path, judges, tolerate=self.tolerate)
+        left_out = ""
         if task.spans is None and hasattr(self.detector.judge, "spans_of"):
-            watched = self._watch_known(task, watch)
+            watched, left_out = self._watch_known(task, watch)
         elif task.spans is None:
             assert self.detector.judge is not None
             assert self.detector.function is not None
@@ -113,16 +119,18 @@ class Measure:
         else:
             rows = [{**task.video, **row} for row in task.rows]
             watched = watch(spans=task.spans, rows=rows)
-        return _measured(watched, chosen, self.detector)
+        measured = _measured(watched, chosen, self.detector)
+        measured.left_out = left_out
+        return measured
 
-    def _watch_known(self, task: Task, watch: Callable[..., Watched]) -> Watched:
-        """Clips that need no detector: its `spans_of(row)` names frames, and columns that it knows exactly."""
-        found = self.detector.judge.spans_of({**task.video, "path": task.path})  # type: ignore[union-attr]
+    def _watch_known(self, task: Task, watch: Callable[..., Watched]) -> tuple[Watched, str]:
+        """Clips that need no detector: its `spans_of(row)` names frames, columns that it knows, and what it left out."""
+        found, left_out = self.detector.judge.spans_of({**task.video, "path": task.path})  # type: ignore[union-attr]
         spans = [(span["start_frame"], span["end_frame"]) for span in found]
         watched = watch(spans=spans, rows=[task.video] * len(spans))
         for clip, span in zip(watched.clips, found, strict=True):
             clip.update({name: value for name, value in span.items() if name in clip and name != "end_frame"})
-        return watched
+        return watched, left_out
 
 
 def _measured(watched: Watched, stages: Sequence[Stage], detector: Stage) -> Measured:
@@ -141,6 +149,7 @@ def _measured(watched: Watched, stages: Sequence[Stage], detector: Stage) -> Mea
         ],
         num_frames=watched.num_frames,
         decodes=watched.decodes,
+        reads=watched.reads,
         cpu_seconds={names.get(name, name): seconds for name, seconds in costs.cpu_seconds.items()},
         wall_seconds={names.get(name, name): seconds for name, seconds in costs.wall_seconds.items()},
     )
