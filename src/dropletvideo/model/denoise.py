@@ -23,6 +23,7 @@ class Denoiser:
         self.transformer = transformer
         self.rope_grid = rope_grid
         self._tables: dict[tuple[Any, ...], tuple[Tensor, Tensor]] = {}
+        self._dtype: torch.dtype | None = None
         self._last_timestep = -1  # below any: the first call clears too
 
     @property
@@ -41,7 +42,9 @@ class Denoiser:
             motion_B: M, shape B, or 1 for all.
             condition_BFCHW: 17 channels of `image_condition`.
         """
-        dtype = self.transformer.dtype
+        if self._dtype is None:
+            self._dtype = self.transformer.dtype  # a walk over all weights: once
+        dtype = self._dtype
         hidden_states = torch.cat([latents_BFCHW.to(dtype), condition_BFCHW.to(dtype)], dim=2)
         with self._cache_context(timestep_B):
             (velocity,) = self.transformer(
