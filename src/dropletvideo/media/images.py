@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -73,6 +74,15 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
             return np.array(upright.convert("RGB"))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise MediaError(source, f"is not an image that can be read ({error}); give a PNG, JPEG or WebP") from error
+
+
+def jpeg_bytes(picture: NDArray[np.uint8], quality: int = 90) -> bytes:
+    """HWC uint8 RGB as a JPEG file in memory; the same pixels give the same bytes."""
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise RequestError(f"picture of shape {picture.shape} and type {picture.dtype}: need HWC uint8 RGB")
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
 
 
 def write_image(path: str | Path, frame: NDArray[np.uint8]) -> None:

@@ -1,6 +1,6 @@
 """Stages of kind `clip->columns`: each clip is put as a question to something slow outside (an endpoint, a big model).
 
-The function of such a stage is an `Asker`. What a question needs of the file (`look`: a few frames) is read in the
+The function of such a stage makes an `Asker`. What a question needs of the file (`look`: a few frames) is read in the
 worker processes that also decode, so that a hanging decoder can be killed; the questions themselves wait in threads of
 this process, many at a time. Answers are paid for: a `Session` keeps each one in the dataset's folder `answers/`
 before it counts, and `known` gives back what is kept there, so a run that was killed at any point asks nothing twice.
@@ -62,7 +62,7 @@ class Session(Protocol):
 
 
 class Asker(Protocol):
-    """The function of a `clip->columns` stage; it travels to worker processes, so it holds settings only."""
+    """What the function of a `clip->columns` stage makes; it travels to worker processes, so it holds settings only."""
 
     @property
     def threads(self) -> int:
@@ -123,7 +123,7 @@ def ask_about(
         AskingEnds: after everything that was answered has been given.
     """
     assert stage.function is not None
-    asker: Asker = stage.function  # type: ignore[assignment]
+    asker: Asker = stage.function()
     with asker.open(root / ANSWERS) as session, runtime.progress(f"asking for {stage.name}") as bar:
         asking = _Asking(stage, asker, session, pool, tolerate)
         try:
