@@ -45,10 +45,10 @@ def still_shot():
     return replace(shot, scene=shot.scene.with_objects(things), subject=None, source_fps=RATE)
 
 
-def filmed(*moves, seconds=2.0, side=112, shot=None, focal=1.0):
+def filmed(*moves, seconds=2.0, side=112, shot=None, focal=1.0, pitch=-8.0):
     """Frames of the still scene filmed with given moves."""
     shot = shot or still_shot()
-    first = View(z=1.5, pitch=-8.0, focal=focal)
+    first = View(z=1.5, pitch=pitch, focal=focal)
     path = CameraPath(first=first, moves=tuple(moves), seconds=seconds, shake_seed=5)
     taken = replace(shot, path=path, seconds=seconds)
     return render_shot(taken, side, side).frames
@@ -108,6 +108,37 @@ def test_sequence_keeps_time_order():
     first = PathMove(move="zoom_in", start=0.0, end=1.5, amount=1.25)
     second = PathMove(move="truck_left", start=1.5, end=3.0, amount=0.7)
     assert judged(filmed(first, second, seconds=3.0))["camera_moves"] == ["zoom_in", "truck_left"]
+
+
+def test_a_whip_of_a_pan_is_followed_where_it_goes():
+    frames = filmed(PathMove(move="pan_right", start=0.0, end=2.0, amount=110.0))
+    result = judged(frames)
+    assert (result["camera_class"], result["camera_moves"]) == ("C2", ["pan_right"])
+    assert result["camera_detail"][0]["amount"] == pytest.approx(103.0, rel=0.15)
+
+
+def test_a_small_zoom_beside_a_wide_tilt_is_named():
+    tilt = PathMove(move="tilt_up", start=0.0, end=3.0, amount=40.0)
+    zoom = PathMove(move="zoom_in", start=0.0, end=3.0, amount=1.2)
+    assert set(judged(filmed(tilt, zoom, seconds=3.0, pitch=-25.0))["camera_moves"]) == {"tilt_up", "zoom_in"}
+
+
+@pytest.mark.parametrize("name", ["dolly_in", "dolly_out"])
+def test_a_camera_that_looks_down_and_goes_ahead_does_not_rise(name):
+    frames = filmed(PathMove(move=name, start=0.0, end=2.0, amount=0.8), pitch=-30.0)
+    assert judged(frames)["camera_moves"] == [name]
+
+
+def test_shake_is_told_while_the_camera_pans():
+    pan = PathMove(move="pan_left", start=0.0, end=3.0, amount=50.0)
+    shake = PathMove(move="shake", start=0.0, end=3.0, amount=0.35)
+    assert "shake" in judged(filmed(pan, shake, seconds=3.0))["camera_moves"]
+    assert "shake" not in judged(filmed(pan, seconds=3.0))["camera_moves"]
+
+
+def test_a_small_rise_or_fall_is_not_a_tilt():
+    frames = filmed(PathMove(move="pedestal_down", start=0.0, end=2.5, amount=0.2), seconds=2.5)
+    assert judged(frames)["camera_moves"] == ["pedestal_down"]
 
 
 def test_static_under_noise_stays_static():

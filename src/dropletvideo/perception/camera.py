@@ -48,7 +48,7 @@ class CameraJudge:
     """See the module text. The row may hold `has_edit` (True makes the clip C6) and `focal_ratio` (over the width)."""
 
     name = "camera"
-    version = 2
+    version = 3
     needs: Frames | Features = Frames(rate=8.0, short_side=SHORT_SIDE, colour="gray")
     columns: Mapping[str, type] = {
         "camera_class": str,
@@ -84,10 +84,11 @@ class CameraJudge:
         lens = lens if ratio else refocus(pairs, lens)
         windows = make_windows(pairs, lens)
         rates, pieces = smooth(rates_of(windows, lens, short_side, duration), windows)
-        rates = with_arcs(rates, lens.focal_px)
+        rates = with_arcs(rates, lens.focal_px, short_side)
+        weights = picture_weight(rates, lens.focal_px / short_side, short_side)
         rates = with_tracking(rates, pieces, pairs, windows, (tracks.height, tracks.width))
         shake = shake_of(tracks, lens.focal_px)
-        runs = runs_of(rates, pieces, picture_weight(rates, lens.focal_px / short_side, short_side), shake or 0.0)
+        runs = runs_of(rates, pieces, weights, shake or 0.0)
         moves = moves_of(runs, rates, shake)
         return _answer(
             "C6" if has_edit else class_of(moves, duration),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from dropletvideo.moves import MOVES
 from dropletvideo.perception.camera_fit import Array
-from dropletvideo.perception.camera_segments import AXES, Rates
+from dropletvideo.perception.camera_segments import AXES, Rates, equal_runs
 from dropletvideo.records import CameraMove
 
 NAMES = {
@@ -25,7 +24,7 @@ NAMES = {
 }
 MIN_SECONDS = 0.4
 MIN_SPEED = {
-    "pan": 0.35, "tilt": 0.35, "roll": 0.4, "zoom": 0.005, "truck": 0.003, "pedestal": 0.003, "dolly": 0.004, "arc": 0.8
+    "pan": 0.35, "tilt": 0.35, "roll": 0.4, "zoom": 0.005, "truck": 0.003, "pedestal": 0.003, "dolly": 0.003, "arc": 0.8
 }  # fmt: skip
 MIN_AMOUNT = {
     "pan": 1.5,
@@ -34,15 +33,21 @@ MIN_AMOUNT = {
     "zoom": 0.03,
     "truck": 0.02,
     "pedestal": 0.02,
-    "dolly": 0.03,
+    "dolly": 0.018,
     "arc": 3.0,
 }
 TRAVEL = ("truck", "pedestal", "dolly")
-MIN_COMPONENT = {"truck": 0.35, "pedestal": 0.3, "dolly": 0.4}
+MOST_PARALLAX = 4.0
+"""Spread of parallax over the travel at most: what is more are objects that move."""
+MIN_BESIDE_TURN = 0.06
+"""Travel is named if it moves the picture at least this much of what turning does: lenses are not quite known."""
+MIN_COMPONENT = {"truck": 0.35, "pedestal": 0.25, "dolly": 0.4}
 """A direction of travel is named if it has this share of the whole: a camera that looks down dollies ahead and up."""
+MIN_LESSER = 0.62
+"""The same for the lesser of rise and forward travel: a camera that looks up or down shows some of the other."""
 RISE_IN_ARC = 0.05
 """The same for a rise or fall during an arc, which itself travels level."""
-SHAKE_MARGIN = 1.5
+SHAKE_MARGIN = 2.5
 """Degrees more that a pan or tilt must reach per degree of shake."""
 PIECE_SHARE = 0.5
 """Share of the least amount that a piece must add to a run."""
@@ -50,6 +55,8 @@ SLIVER_SECONDS, SLIVER_SHARE = 0.75, 0.2
 TURNS = ("pan", "tilt", "roll", "zoom")
 MIN_SHARE, MIN_SHARE_IN_TRAVEL = 0.3, 0.45
 """A move is named if it moves the picture at least this much of what the strongest move of its time does."""
+WELL_EXPLAINED, MIN_ZOOM_SHARE = 0.9, 0.06
+"""Where turning explains this share of the points, a zoom beside a wide pan or tilt is sure though it is small."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ def picture_weight(rates: Rates, focal_ratio: float, short_side: int) -> Array:
     scale = np.array([degree, degree, np.radians(1) * 0.35, 0.35, 0.0, 0.0, 0.0, degree])
     weights = np.abs(rates.values) * scale
     travel = np.abs(rates.values[:, 4:7])
-    parallax = rates.spread[:, None] / short_side
+    parallax = np.minimum(rates.spread / short_side, MOST_PARALLAX * rates.speed)[:, None]
     weights[:, 4:7] = parallax * travel / np.maximum(rates.speed[:, None], 1e-9)
     return np.asarray(weights)
 
@@ -88,20 +95,35 @@ def runs_of(rates: Rates, pieces: list[tuple[int, int]], weights: Array, shake: 
     for column, axis in enumerate(AXES):
         value = rates.values[:, column]
         share = np.where(rates.travels & (column < len(TURNS)), MIN_SHARE_IN_TRAVEL, MIN_SHARE)
+        if axis == "zoom":
+            share[~rates.travels & (rates.explained > WELL_EXPLAINED)] = MIN_ZOOM_SHARE
         strong = (np.abs(value) > MIN_SPEED[axis]) & (weights[:, column] > share * weights.max(axis=1))
         if axis in TRAVEL:
-            least_share = np.where((rates.values[:, 7] != 0) & (axis == "pedestal"), RISE_IN_ARC, MIN_COMPONENT[axis])
+            least_share = _least_share(axis, rates)
             strong = (np.abs(value) > MIN_SPEED[axis]) & (np.abs(value) > least_share * rates.speed)
+            strong &= weights[:, column] > MIN_BESIDE_TURN * weights.max(axis=1)
         for first, end in pieces:
             strong[first:end] &= abs(value[first] * seconds[first:end].sum()) > PIECE_SHARE * least[axis]
-        for first, end in _equal_runs(np.where(strong, np.sign(value), 0)):
+        for first, end in equal_runs(np.where(strong, np.sign(value), 0)):
             amount = float((value[first:end] * seconds[first:end]).sum())
             weight = float((weights[first:end, column] * seconds[first:end]).sum())
             if seconds[first:end].sum() >= MIN_SECONDS and abs(amount) >= least[axis]:
                 runs.append(Run(axis, first, end, amount, weight))
-    for first, end in _equal_runs(rates.tracks.astype(float)):
+    for first, end in equal_runs(rates.tracks.astype(float)):
         runs.append(Run("tracking", first, end, 1.0, float(seconds[first:end].sum())))
     return _without_slivers(runs, seconds)
+
+
+def _least_share(axis: str, rates: Rates) -> Array:
+    """W share of the whole travel that an axis needs to be named."""
+    share = np.full(len(rates.times), MIN_COMPONENT[axis])
+    if axis == "truck":
+        return share
+    rise, ahead = np.abs(rates.values[:, 5]), np.abs(rates.values[:, 6])
+    share[(rise < ahead) if axis == "pedestal" else (ahead < rise)] = MIN_LESSER
+    if axis == "pedestal":
+        share[rates.values[:, 7] != 0] = RISE_IN_ARC
+    return share
 
 
 def _without_slivers(runs: list[Run], seconds: Array) -> list[Run]:
@@ -110,12 +132,6 @@ def _without_slivers(runs: list[Run], seconds: Array) -> list[Run]:
     return [
         run for run in runs if seconds[run.first : run.end].sum() >= SLIVER_SECONDS or run.weight >= SLIVER_SHARE * most
     ]
-
-
-def _equal_runs(sign: Array) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(sign)) + 1
-    bounds = [0, *edges.tolist(), len(sign)]
-    return [(a, b) for a, b in pairwise(bounds) if sign[a] != 0]
 
 
 def moves_of(runs: list[Run], rates: Rates, shake: float | None) -> list[tuple[CameraMove, float]]:

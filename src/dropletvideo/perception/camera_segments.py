@@ -8,23 +8,27 @@ the whole span prefers.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo.perception.camera_fit import Array, basis
-from dropletvideo.perception.camera_solve import solve_span
+from dropletvideo.perception.camera_solve import Travelled, solve_span
 from dropletvideo.perception.camera_subject import holds_subject
 from dropletvideo.perception.camera_windows import BASELINE_SECONDS, WINDOW_WEIGHT, Lens, Pair, Window
 
 SPAN_PRICE = 12.0
 AXES = ("pan", "tilt", "roll", "zoom", "truck", "pedestal", "dolly", "arc")
 """Order of the columns of `Rates.values`; signs: right, up, clockwise, in, right, up, in, right."""
-ARC_RATIO = (0.4, 5.0)
-"""Parallax of near points over the opposite pan within which a truck is an arc round something between."""
+ARC_RATIO, ARC_PIVOT, BESIDE_ARC = (0.4, 3.5), 2.2, 0.2
+"""Parallax of near points over the opposite pan within which a truck is an arc round something between, the distance
+of what stays in view over the typical depth, at most, and the least ratio beside a piece that is an arc."""
 TRAVEL_RATIO, DOUBTED_RATIO = 2.2, 5.0
 """Travel is accepted where turning alone leaves this many times its residual (2 if there is none: one of two
 components is looked at); more is asked where what turning does not explain looks like objects that move."""
+NEEDED_TURN, LESS_TURN = 2.5, 0.35
+"""Nor is there where turning alone turns by this many deviations of a point, and travelling by less than this share."""
 TURN_SHARE, NEAR_BELOW = 0.5, 0.6
 """Share of points explained by turning below which, or of unexplained points with such below them above which, there
 is no such doubt: what travel moves most lies low in the picture."""
@@ -92,7 +96,7 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
         values[first:end, :4] = np.array([window.turn.angles for window in span]) / seconds
         if hypothesis > 0:
             answer = solve_span(span, lens)
-            if _shows_travel(span, answer.cost):
+            if _shows_travel(span, answer, lens):
                 travels[first:end], spread[first:end] = True, answer.spread / seconds[:, 0]
                 explained[first:end] = np.exp(-max(answer.cost - 1.0, 0.0) / 4)
                 travel = answer.distance[:, None] * answer.direction * [1, -1, 1] * lens.focal_px / short_side
@@ -117,13 +121,28 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
     )
 
 
-def _shows_travel(span: list[Window], cost: float) -> bool:
+def _shows_travel(span: list[Window], answer: Travelled, lens: Lens) -> bool:
     turning = float(np.mean([window.turn_cost for window in span]))
     share = float(np.mean([window.turn_share for window in span]))
     below = [window.near_below for window in span if window.near_below is not None]
     trusted = share < TURN_SHARE or (len(below) > 0 and float(np.mean(below)) > NEAR_BELOW)
-    ratio = TRAVEL_RATIO if trusted else DOUBTED_RATIO
-    return bool(turning > ratio * max(cost, 0.9))
+    ratio = TRAVEL_RATIO if trusted or _needs_no_turn(span, answer, lens) else DOUBTED_RATIO
+    return bool(turning > ratio * max(answer.cost, 0.9))
+
+
+def _needs_no_turn(span: list[Window], answer: Travelled, lens: Lens) -> bool:
+    """Whether the camera would have to turn all the time, but not if it travels; an object that moves before a still
+    camera makes nobody turn."""
+    alone = np.linalg.norm([window.turn.angles[:3] for window in span], axis=1).mean()
+    travelling = np.linalg.norm(answer.turns, axis=1).mean()
+    return bool(alone * lens.focal_px > NEEDED_TURN * lens.noise_px and travelling < LESS_TURN * alone)
+
+
+def equal_runs(sign: Array) -> list[tuple[int, int]]:
+    """(first, end) of all stretches of equal values other than 0."""
+    edges = np.flatnonzero(np.diff(sign)) + 1
+    bounds = [0, *edges.tolist(), len(sign)]
+    return [(a, b) for a, b in pairwise(bounds) if sign[a] != 0]
 
 
 HELD_IN_TRAVEL, HELD_IN_PAN = 0.4, 0.7
@@ -158,20 +177,28 @@ def pieces_of(values: Array, seconds: float) -> list[tuple[int, int]]:
 
 
 def smooth(rates: Rates, windows: list[Window]) -> tuple[Rates, list[tuple[int, int]]]:
-    """The same time line with every rate replaced by the mean of its piece, and the pieces."""
-    values = rates.values.copy()
+    """The same time line with every rate, spread and choice of travel replaced by its piece's mean, and the pieces."""
+    values, spread, travels = rates.values.copy(), rates.spread.copy(), rates.travels.copy()
     pieces = pieces_of(values, float(np.median([window.seconds for window in windows])))
     for first, end in pieces:
         values[first:end] = np.mean(values[first:end], axis=0)
-    return replace(rates, values=values, speed=np.linalg.norm(values[:, 4:7], axis=1)), pieces
+        spread[first:end] = np.mean(spread[first:end])
+        travels[first:end] = np.mean(travels[first:end]) > 0.5
+    speed = np.linalg.norm(values[:, 4:7], axis=1)
+    return replace(rates, values=values, spread=spread, speed=speed, travels=travels), pieces
 
 
-def with_arcs(rates: Rates, focal_px: float) -> Rates:
+def with_arcs(rates: Rates, focal_px: float, short_side: int) -> Rates:
     """Truck one way while panning the other, round something between near and far, becomes an arc."""
     values = rates.values.copy()
     pan, truck = values[:, 0], values[:, 4]
-    ratio = rates.spread / np.maximum(np.abs(np.radians(pan)) * focal_px, 1e-6)
-    arcs = np.asarray(rates.travels) & (pan * truck < 0) & (ratio > ARC_RATIO[0]) & (ratio < ARC_RATIO[1])
+    opposite = np.maximum(np.abs(np.radians(pan)) * focal_px, 1e-6)
+    ratio, pivot = rates.spread / opposite, np.abs(truck) * short_side / opposite
+    maybe = rates.travels & (pan * truck < 0) & (np.abs(values[:, 6]) < np.abs(truck)) & (pivot < ARC_PIVOT)
+    maybe &= (ratio > BESIDE_ARC) & (ratio < ARC_RATIO[1])
+    arcs = maybe & (ratio > ARC_RATIO[0])
+    for first, end in equal_runs(np.where(maybe, np.sign(pan), 0.0)):
+        arcs[first:end] |= arcs[first:end].any()
     values[arcs, 7] = -pan[arcs]
     values[arcs, 0] = values[arcs, 4] = 0.0
     return replace(rates, values=values)

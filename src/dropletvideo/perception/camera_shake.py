@@ -13,10 +13,10 @@ from dropletvideo.perception.camera_tracks import Tracks
 
 HALF_SECONDS = 0.5
 MIN_FRAMES = 5
-MIN_SHAKE = 0.09
+MIN_SHAKE = 0.08
 """Degrees below which a camera counts as steady: about the tracking noise of small pictures."""
-SHAKE_PER_SPEED = 0.012
-"""The same per degree a second of smooth motion: starts and stops stray from a parabola too."""
+SHAKE_PER_SPEED = 0.02
+"""The same per degree a second of smooth motion along an axis: starts and stops stray from a parabola too."""
 
 
 def shake_of(tracks: Tracks, focal_px: float) -> float | None:
@@ -28,18 +28,19 @@ def shake_of(tracks: Tracks, focal_px: float) -> float | None:
     if len(strays) < MIN_FRAMES:
         return None
     off = np.array([stray for stray, _ in strays])
-    speed = float(np.mean([speed for _, speed in strays]))
-    middle = 1.4826 * np.median(np.abs(off), axis=0).mean()
-    rms = np.sqrt((off**2).mean(axis=0)).mean()
-    shake = float((middle + rms) / 2)
-    return shake if min(middle, rms) > MIN_SHAKE + SHAKE_PER_SPEED * speed else None
+    steady = MIN_SHAKE + SHAKE_PER_SPEED * np.mean([speed for _, speed in strays], axis=0)
+    middle = 1.4826 * np.median(np.abs(off), axis=0)
+    rms = np.sqrt((off**2).mean(axis=0))
+    # shake goes both ways: a hand that pans is told by what it does up and down
+    shakes = np.mean(np.minimum(middle, rms) / steady) > 1
+    return float((middle + rms).mean() / 2) if shakes else None
 
 
-def _stray(times: Array, course: Array, at: int) -> tuple[Array, float] | None:
-    """x and y distance of a moment from the parabola through its neighbours, and its speed; None near the ends."""
+def _stray(times: Array, course: Array, at: int) -> tuple[Array, Array] | None:
+    """x and y distance of a moment from the parabola through its neighbours, and its speeds; None near the ends."""
     near = np.flatnonzero(np.abs(times - times[at]) <= HALF_SECONDS + 1e-6)
     if len(near) < MIN_FRAMES or at - near[0] < 2 or near[-1] - at < 2:
         return None
     powers = np.vander(times[near] - times[at], 3)
     coefficients, *_ = np.linalg.lstsq(powers, course[near], rcond=None)
-    return course[at] - coefficients[-1], float(np.abs(coefficients[-2]).max())
+    return course[at] - coefficients[-1], np.abs(coefficients[-2])

@@ -36,6 +36,8 @@ FEW_WINDOWS = 6
 CAMERA_AXES = tuple(int(np.abs(DIRECTIONS @ axis).argmax()) for axis in np.eye(3))
 AXIS_MARGIN = 2.5
 """A direction along one of the camera's axes is tried if its residual is within this of the least."""
+FREE_PRICE = 6.0
+"""What a direction between the axes must save per window, like a turn."""
 FOCAL_PAIRS, FOCAL_FACTORS = 3, (0.7, 1.6, 2.4)
 FITS_WELL, MUCH_BETTER = 2.0, 0.7
 """Mean squared residual in noise units below which the focal length is not doubted, and what another must reach."""
@@ -68,12 +70,14 @@ def solve_span(windows: list[Window], lens: Lens) -> Travelled:
     """
     few = windows[:: -(-len(windows) // FEW_WINDOWS)]
     costs = np.mean([window.travel_costs for window in windows], axis=0)
-    tried = {int(costs.argmin())} | {axis for axis in CAMERA_AXES if costs[axis] < costs.min() + AXIS_MARGIN}
-    directions = [_refine(few, DIRECTIONS[index]) for index in sorted(tried)]
-    if len(directions) > 1:
-        prices = [_best_subset([_System(window, way) for window in few])[1] for way in directions]
-        directions = [directions[int(np.argmin(prices))]]
-    return _solve_along(windows, directions[0], lens)
+    axes = [axis for axis in CAMERA_AXES if costs[axis] < costs.min() + AXIS_MARGIN]
+    tried = [DIRECTIONS[axis] for axis in axes]
+    tried += [_refine(few, DIRECTIONS[index]) for index in sorted({int(costs.argmin()), *axes})]
+    if len(tried) == 1:
+        return _solve_along(windows, tried[0], lens)
+    prices = [_best_subset([_System(window, way) for window in few])[1] for way in tried]
+    prices = [price + FREE_PRICE * (number >= len(axes)) for number, price in enumerate(prices)]
+    return _solve_along(windows, tried[int(np.argmin(prices))], lens)
 
 
 def _best_subset(systems: list[_System]) -> tuple[int, float]:

@@ -42,6 +42,7 @@ def search_for(enlarged: float) -> dict[str, Any]:
         "maxLevel": LEVELS + (enlarged >= 2),
         "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 12, 0.02),
         "minEigThreshold": 1e-5,
+        "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
     }
 
 
@@ -94,10 +95,12 @@ class Tracks:
         self._previous = gray
 
     def _follow(self, gray: NDArray[np.uint8]) -> tuple[NDArray[np.int64], Points, float, tuple[float, float]]:
+        """The points found again; each is looked for where the last step of the picture would take it."""
         last = self.frames[-1]
         search = search_for(self.enlarged)
-        there, found, _ = cv2.calcOpticalFlowPyrLK(self._previous, gray, last.xy[:, None], None, **search)
-        back, found_back, _ = cv2.calcOpticalFlowPyrLK(gray, self._previous, there, None, **search)
+        here, step = last.xy[:, None], np.array(last.step, np.float32)
+        there, found, _ = cv2.calcOpticalFlowPyrLK(self._previous, gray, here, here + step, **search)
+        back, found_back, _ = cv2.calcOpticalFlowPyrLK(gray, self._previous, there, there - step, **search)
         xy = there[:, 0]
         error = np.abs(back[:, 0] - last.xy).max(axis=1)
         inside = (xy > 2).all(axis=1) & (xy[:, 0] < self.width - 3) & (xy[:, 1] < self.height - 3)
@@ -109,7 +112,7 @@ class Tracks:
         leaves = int((~inside).sum())
         kept = float((good & inside).sum() / max(len(xy) - leaves, 0.3 * len(xy), 1))
         keep = good & inside
-        step = np.median(xy[keep] - last.xy[keep], axis=0) if keep.any() else np.zeros(2)
+        step = np.median(xy[keep] - last.xy[keep], axis=0) if keep.any() else np.zeros(2, np.float32)
         return last.ids[keep], xy[keep], min(kept, 1.0), (float(step[0]), float(step[1]))
 
     def _refill(self, gray: NDArray[np.uint8], ids: NDArray[np.int64], xy: Points) -> tuple[NDArray[np.int64], Points]:

@@ -35,7 +35,7 @@ FOCAL_RATIO = 1.1
 FOCAL_RATIOS = np.array([0.75, 0.9, 1.1, 1.35, 1.7, 2.3, 3.3, 6.0])
 """The last stands for hardly any perspective: a long lens (a camera that slides along a bare wall looks the same)."""
 SOME_PAIRS = 8
-FOCAL_SHIFT = 0.04
+FOCAL_SHIFT = 0.02
 FOCAL_COST = 4.0
 FOCAL_PRICE = 10.0
 WINDOW_WEIGHT = 25.0
@@ -175,7 +175,18 @@ def calibrate(pairs: list[Pair], short_side: int, focal_px: float | None = None)
     if not explained.any():
         return Lens(default, noise_px)
     total = costs[explained].sum(axis=0) * WINDOW_WEIGHT + FOCAL_PRICE * np.log(FOCAL_RATIOS / FOCAL_RATIO) ** 2
-    return lenses[int(total.argmin())]
+    return Lens(float(_least_between(total) * short_side), noise_px)
+
+
+def _least_between(total: Array) -> float:
+    """Focal ratio at the bottom of the parabola through the least of the costs and its neighbours."""
+    at = int(total.argmin())
+    if at in (0, len(total) - 1):
+        return float(FOCAL_RATIOS[at])
+    place = np.log(FOCAL_RATIOS[at - 1 : at + 2])
+    square, slope, _ = np.polyfit(place - place[1], total[at - 1 : at + 2], 2)
+    lowest = -slope / (2 * square) if square > 0 else 0.0
+    return float(np.exp(place[1] + np.clip(lowest, (place[0] - place[1]) / 2, (place[2] - place[1]) / 2)))
 
 
 def _across_px(pair: Pair, lens: Lens) -> float:
