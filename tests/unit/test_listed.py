@@ -114,6 +114,20 @@ def test_more_rows_for_new_videos_leave_the_others_untouched(tmp_path, recipe):
     assert len(spans(tmp_path / "set")) == 2
 
 
+def test_where_clips_come_from_is_told_anew_when_a_list_says_more(tmp_path):
+    footage(tmp_path / "a.mp4")
+    recipe = tmp_path / "own.yaml"
+    recipe.write_text("kind: curate\nstages:\n  segment: {}\n  origin: {}\n  look: {}\n")
+    run(tmp_path / "a.mp4", tmp_path / "set", str(recipe))
+    assert read_clips(tmp_path / "set")[0]["licence"] is None
+    for licence in ("CC0", "CC BY"):
+        done = run(write_list(tmp_path, {"path": "a.mp4", "licence": licence}), tmp_path / "set", str(recipe))
+        assert read_clips(tmp_path / "set")[0]["licence"] == licence
+        assert done.summary.measured_clips == {"origin": 1}
+    done = run(tmp_path / "a.mp4", tmp_path / "set", str(recipe))
+    assert done.summary.measured_clips.get("origin", 0) == 0
+
+
 def test_changed_rows_are_said_aloud_and_taken_with_a_new_edition(tmp_path, recipe, caplog):
     footage(tmp_path / "a.mp4")
     run(write_list(tmp_path, {"path": "a.mp4", "start_frame": 0, "end_frame": 50}), tmp_path / "set", recipe)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dropletvideo import runtime
-from dropletvideo.curate.list_index import INDEX, index_lists
+from dropletvideo.curate.list_index import INDEX, digest_of_lists, index_lists
 from dropletvideo.curate.recipe import Recipe, load_recipe
 from dropletvideo.curate.sources import Sources, find_sources
 from dropletvideo.curate.store import note_run, selection_names, store_selection
@@ -20,7 +20,7 @@ from dropletvideo.tables.runner import Summary
 from dropletvideo.tables.runner import run as run_tables
 from dropletvideo.tables.skipped import leave_out
 
-LISTED, READ_LISTS = "listed", ("listed", "origin")
+LISTED, ORIGIN = "listed", "origin"
 logger = logging.getLogger(__name__)
 
 
@@ -76,6 +76,7 @@ def curate(
     found = _sources(sources, root)
     resolved = _resolved(recipe, changes, found, root)
     _index(root, found, resolved)
+    resolved = _with_lists(resolved, root)
     summary = run_tables(
         root,
         found.paths,
@@ -100,12 +101,18 @@ def curate(
 
 
 def _resolved(recipe: str | None, changes: Sequence[str], found: Sources, root: Path) -> Recipe:
-    """The recipe, with the index of lists handed to the stages that read it."""
+    """The recipe asked for, or the one that fits the sources."""
     resolved = load_recipe(recipe or ("listed" if found.has_spans else "cpu"), changes)
     if LISTED in resolved.stages and not found.lists and not (root / INDEX).exists():
         raise ConfigError(f"the recipe has the stage {LISTED} and no list is given: give a list of clips as the source")
+    return resolved
+
+
+def _with_lists(resolved: Recipe, root: Path) -> Recipe:
+    """The recipe with the index of lists handed to the stages that read it."""
     index = {"index": str((root / INDEX).absolute())}
-    stages = {name: {**index, **own} if name in READ_LISTS else own for name, own in resolved.stages.items()}
+    told = {LISTED: index, ORIGIN: {**index, "lists": digest_of_lists(root)}}
+    stages = {name: {**told.get(name, {}), **own} for name, own in resolved.stages.items()}
     return resolved.model_copy(update={"stages": stages})
 
 
@@ -114,10 +121,10 @@ def _index(root: Path, found: Sources, resolved: Recipe) -> None:
     if visible and not (root / "dataset.json").exists():
         return  # the folder holds other things: the run refuses it
     indexed = index_lists(root, found.lists)
-    if indexed.changed and any(name in resolved.stages for name in READ_LISTS):
+    if indexed.changed and LISTED in resolved.stages:
         logger.warning(
             "%d videos have other rows than when they were listed before; clips cut already stay as they are: "
-            "--set listed.edition=2 --set origin.edition=2 (or higher) makes them anew",
+            "--set listed.edition=2 (or higher) makes them anew",
             indexed.changed,
         )
 

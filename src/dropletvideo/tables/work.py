@@ -124,7 +124,7 @@ class Measure:
         return measured
 
     def _watch_known(self, task: Task, watch: Callable[..., Watched]) -> tuple[Watched, str]:
-        """Clips that need no detector: its `spans_of(row)` names frames, columns that it knows, and what it left out."""
+        """Clips that need no detector: its `spans_of(row)` names frames, columns it knows, and what it left out."""
         found, left_out = self.detector.judge.spans_of({**task.video, "path": task.path})  # type: ignore[union-attr]
         spans = [(span["start_frame"], span["end_frame"]) for span in found]
         watched = watch(spans=spans, rows=[task.video] * len(spans))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from dropletvideo.curate.items import Item
 from dropletvideo.curate.list_index import items_of_video
@@ -35,12 +35,12 @@ _NEEDS = ("video_id", "start_frame", "end_frame", "source_fps")
 
 
 class Config(BaseModel):
-    """`edition`: raise it to read the lists anew; `index`: the data set's index of lists, which the run fills in."""
+    """`index`, `lists`: the data set's index of lists and the digest of what it holds; the run fills both in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    edition: int = Field(default=1, ge=1)
     index: str | None = None
+    lists: str = ""
 
 
 @dataclass(frozen=True)
