@@ -122,6 +122,8 @@ BOTH_WAYS = Measured(camera_class="C2", moves=("pan_left", "pan_right"))
         ("镜头向左摇，掠过海岸。", LEFT),
         ("The camera moves around the bay.", Measured(camera_class="C1", moves=("arc_left",))),
         ("The camera watches the bay.", Measured(camera_class="C2")),
+        ("The camera stays almost still.", Measured(camera_class="C5", moves=("pan_left",))),
+        ("The camera drifts, panning left a little.", Measured(camera_class="C5", moves=("pan_left",))),
     ],
 )
 def test_texts_that_agree_with_the_measured_camera(text, measured):
@@ -137,6 +139,7 @@ def test_texts_that_agree_with_the_measured_camera(text, measured):
         ("The camera pans left over the bay.", STILL, "moves .pan_left.; measured: the camera stays still"),
         ("The camera slowly zooms into the scene.", STILL, "zoom"),
         ("The camera holds still, then pans left.", STILL, "pan_left"),
+        ("The camera pans right.", Measured(camera_class="C5", moves=("pan_left",)), "only just pans left"),
         ("The camera rolls over.", IN, "names none of the measured moves; measured: the camera dollies in"),
         ("镜头向右摇，掠过海岸。", LEFT, "pans right"),
     ],

@@ -6,14 +6,17 @@ import base64
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,7 +27,7 @@ from tables_footage import SPANS, segment, write_shots
 
 from dropletvideo.curate.stages import captions
 from dropletvideo.errors import DropletError
-from dropletvideo.tables import views
+from dropletvideo.tables import asking, views
 from dropletvideo.tables.asking import AskingEnds
 from dropletvideo.tables.runner import run
 from dropletvideo.tables.stage import Stage
@@ -156,6 +159,37 @@ def test_a_clip_without_a_usable_answer_is_an_error_with_the_reason_and_no_capti
         assert len(server.bodies) == asked + 1, "tried anew, and only that one"
     assert all(row["caption"] for row in told(tmp_path))
     assert errors(tmp_path) == []
+
+
+def test_stills_are_read_by_the_workers_and_a_file_that_is_gone_is_an_error(tmp_path):
+    videos = [write_shots(tmp_path / f"{seed}.mp4", seed) for seed in (1, 2)]
+    with serving([good()]) as server:
+        stage = Stage(**{**captions.build(config(server)).__dict__, "gate": "num_frames < 0"})
+        run(tmp_path / "set", videos, [segment(), stage], timeout_seconds=None)
+        assert server.bodies == []
+        videos[0].write_bytes(videos[0].read_bytes()[:2000])
+        stage = captions.build(config(server))
+        summary = run(tmp_path / "set", [], [segment(), stage], workers=1, timeout_seconds=60.0)
+    assert [row["caption"] is None for row in told(tmp_path / "set")].count(True) == CLIPS == summary.failures
+    assert {row["stage"] for row in errors(tmp_path / "set")} == {"captions"}
+    assert len(server.bodies) == CLIPS
+
+
+def test_progress_tells_captions_per_minute_tokens_and_cost(tmp_path, video, monkeypatch):
+    notes = []
+
+    @contextmanager
+    def progress(*_):
+        yield SimpleNamespace(advance=lambda steps=1, note="": notes.append((steps, note)))
+
+    monkeypatch.setattr(asking.runtime, "progress", progress)
+    with serving([good()]) as server:
+        source = tmp_path / "set"
+        run(source, [video], [segment()], timeout_seconds=None)
+        curate(source, video, server, price_per_million_completion_tokens=1000.0, concurrency=1)
+    asked = [note for steps, note in notes if "captions/min" in note]
+    assert len(asked) == CLIPS
+    assert re.search(r"^[\d.]+ captions/min, 9,000 tokens, cost 1.8000$", asked[-1]), asked
 
 
 def test_a_server_that_fails_on_one_clip_costs_that_clip_only(tmp_path, video):

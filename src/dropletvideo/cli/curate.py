@@ -86,6 +86,10 @@ def _show_summary(done: Any) -> None:
         table.add_row(f"  measured by {stage}", f"{count:,}")
     for stage, count in summary.held_clips.items():
         table.add_row(f"  held back from {stage}", f"{count:,}")
+    for stage, totals in summary.asked.items():
+        tokens = f"{totals['prompt_tokens']:,.0f} + {totals['completion_tokens']:,.0f} tokens"
+        cost = f"cost {totals['cost']:.4f}"
+        table.add_row(f"  asked for {stage}", f"{totals['requests']:,.0f} requests, {tokens}, {cost}")
     for skipped in summary.skipped:
         table.add_row(f"  skipped: {skipped.stage}", "see below")
     if summary.decoded_videos:

@@ -74,15 +74,17 @@ class Measured:
         words = list(dict.fromkeys(MOVES[move].phrase for move in self.moves))
         if not self.going:
             return words[0] if words == [MOVES["shake"].phrase] else MOVES["static"].phrase
-        return ", then ".join(words)
+        told = ", then ".join(words)
+        return f"stays nearly still: it only just {told}" if self.camera_class == "C5" else told
 
 
 def disagreement(text: str, measured: Measured) -> str | None:
     """How a text's words about the camera contradict the measurement; None if they do not.
 
     Where the camera was still, a text may not claim that it travels or turns. Where it moved, a text may not call it
-    still, may not name the opposite of a measured move that was not measured too, and has to name one of the measured
-    moves or its like (`zoom` and `dolly`, say). A class alone, without moves, is only held against "still".
+    still (save where it was nearly so), may not name the opposite of a measured move that was not measured too, and has
+    to name one of the measured moves or its like (`zoom` and `dolly`, say). A class alone, without moves, is only held
+    against "still".
     """
     told = _camera_clauses(text)
     said = [move for move in moves_in_text(told) if move not in _STILL]
@@ -94,6 +96,8 @@ def disagreement(text: str, measured: Measured) -> str | None:
         is_claim = bool(_TURNS.search(told)) if _STILL_WORDS.search(text) else bool(axes)
         return f"it says that the camera moves ({', '.join(sorted(said or axes))}); {truth}" if is_claim else None
     if claims_still:
+        if measured.camera_class == "C5":
+            return None
         return f"it says that the camera stays still; {truth if measured.going else 'measured: the camera moves'}"
     wrong = [move for move in said if opposite(move) in measured.going and move not in measured.going]
     if wrong:
