@@ -2,8 +2,9 @@
 
 Columns and their meaning follow the MiraData v1 description: `clip_id` is `{download_id}.{clip number in its video}`,
 `timestamp` and `framestamp` are `[start, end]` in the source video (frames with exclusive end), `fps` the source's
-rate. What is not known stays empty: there is no `video_url` for a local file, and captions are filled only where the
-data set holds columns of these names.
+rate. `timestamp` has the published form: the text of a list of two, each `H:MM:SS.mmm` (their cutter reads it by
+`%H:%M:%S.%f`, so below 24 hours). What is not known stays empty: there is no `video_url` for a local file, and captions
+are filled only where the data set, or the list that it was made from, has them under these names.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from dropletvideo.curate.export.told import caption_of, public_id
 from dropletvideo.curate.export.videofolder import write_csv
 
 NAME = "miradata"
@@ -62,9 +64,9 @@ def _row(clip: Mapping[str, Any], video: int, place: int) -> dict[str, Any]:
     start, end = float(clip["start_pts"] * time_base), float(clip["end_pts"] * time_base)
     row = {
         "clip_id": f"{video}.{place}",
-        "source": "local",
-        "video_url": "",
-        "video_id": clip["video_id"],
+        "source": clip.get("source") or "local",
+        "video_url": clip.get("url") or "",
+        "video_id": public_id(clip),
         "width": clip["width"],
         "height": clip["height"],
         "fps": clip["source_fps"],
@@ -74,7 +76,7 @@ def _row(clip: Mapping[str, Any], video: int, place: int) -> dict[str, Any]:
         "framestamp": str([int(clip["start_frame"]), int(clip["end_frame"])]),
         "file_path": f"clips/{clip['clip_id']}.mp4",
     }
-    return {**row, **{name: clip.get(name) or "" for name in CAPTIONS}}
+    return {**row, **{name: caption_of(clip, name) or "" for name in CAPTIONS}}
 
 
 def clock_text(seconds: float) -> str:
