@@ -14,7 +14,7 @@ import pytest
 
 from dropletvideo import perception
 from dropletvideo.perception.backbones import BACKBONES
-from dropletvideo.perception.judge import Chunk, Features, Frames, Judge
+from dropletvideo.perception.judge import Chunk, Features, Frames, Judge, Picked
 
 RATE = 8.0
 NEEDS_A_PAIR = {
@@ -24,6 +24,11 @@ NEEDS_A_PAIR = {
     "compensated_flicker",
     "temporal_flickering",
 }
+
+
+@pytest.fixture(autouse=True)
+def _weights_at_toy_size(toy_weights, short_dover):
+    """Learned judges are held to the same contract, with random weights in the published formats."""
 
 
 def judge_classes() -> list[type]:
@@ -78,7 +83,8 @@ def chunks_of(frames: np.ndarray, size: int) -> list[Chunk]:
 
 def row_of(frames: np.ndarray) -> dict:
     """What is known when the first frame comes; judges take of it what they know."""
-    return {"source_fps": RATE, "start_frame": 0, "height": frames.shape[1], "width": frames.shape[2]}
+    end = {"end_frame": len(frames)}  # only judges of picked frames know it, but it harms none
+    return {**end, "source_fps": RATE, "start_frame": 0, "height": frames.shape[1], "width": frames.shape[2]}
 
 
 class Feeder:
@@ -100,6 +106,8 @@ def asked_frames(judge: Judge) -> Frames:
     """The frames that the decode plan would bring for this judge or its backbone."""
     if isinstance(judge.needs, Frames):
         return judge.needs
+    if isinstance(judge.needs, Picked):
+        return Frames(short_side=judge.needs.short_side, colour=judge.needs.colour)
     colour = getattr(BACKBONES[judge.needs.backbone](), "colour", "rgb")
     return Frames(rate=judge.needs.rate, short_side=judge.needs.short_side, colour=colour)
 

@@ -363,7 +363,8 @@ def _speed(page: Page, data: ReportData) -> None:
     runs = f" over {len(data.runs)} runs" if len(data.runs) > 1 else ""
     page.text(
         f"{data.total('decodes'):,.0f} sequential decodes of {videos:,.0f} videos ({frames:,.0f} frames) served every "
-        f"stage, in {_duration(data.total('total_seconds'))} of wall time{runs}."
+        f"stage, beside {data.total('sparse_reads'):,.0f} places sought for a few frames, in "
+        f"{_duration(data.total('total_seconds'))} of wall time{runs}."
     )
     rows = [
         {

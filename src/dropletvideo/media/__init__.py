@@ -5,7 +5,16 @@ uint8 RGB in FHWC order, turned upright, square-pixel shape not corrected, HDR n
 """
 
 from dropletvideo.media.attached import PICTURE_SUFFIXES, png_bytes, png_pixels, read_pictures
-from dropletvideo.media.decoding import FrameRun, Want, read_frames, read_video, stream, stream_many
+from dropletvideo.media.decoding import (
+    FrameRun,
+    Want,
+    neighbour_groups,
+    read_frames,
+    read_video,
+    stream,
+    stream_many,
+    stream_picked,
+)
 from dropletvideo.media.encoding import read_metadata, write_video
 from dropletvideo.media.images import read_image, resize, write_image
 from dropletvideo.media.opening import IMAGE_SUFFIXES, VIDEO_SUFFIXES, VideoInfo, probe
@@ -17,6 +26,7 @@ __all__ = [
     "FrameRun",
     "VideoInfo",
     "Want",
+    "neighbour_groups",
     "png_bytes",
     "png_pixels",
     "probe",
@@ -28,6 +38,7 @@ __all__ = [
     "resize",
     "stream",
     "stream_many",
+    "stream_picked",
     "write_image",
     "write_video",
 ]

@@ -293,7 +293,7 @@ def read_frames(
         converter = _Converter(video.true_size)
     want = Want(short_side=short_side, size=size)
     found: dict[int, NDArray[np.uint8]] = {}
-    for group in _neighbour_groups(path, wanted):
+    for group in neighbour_groups(path, wanted):
         remaining = set(group)
         for decoded in frames_from(path, group[0]):
             if decoded.index in remaining:
@@ -306,7 +306,40 @@ def read_frames(
     return np.stack([found[int(index)] for index in indices])
 
 
-def _neighbour_groups(path: str | Path, wanted: Sequence[int]) -> list[list[int]]:
+def stream_picked(
+    path: str | Path,
+    indices: Sequence[int],
+    *,
+    short_side: int | None = None,
+    colour: Colour = "rgb",
+    chunk_frames: int = 8,
+) -> Iterator[FrameRun]:
+    """Frames with these numbers in time order, each once, in chunks; read as by `read_frames`.
+
+    Raises:
+        MediaError: as `stream`; a number beyond the last frame says so after the frames before it.
+    """
+    wanted = sorted({int(index) for index in indices})
+    with open_video(path) as video:
+        tick_seconds, true_size = float(video.stream.time_base), video.true_size
+    converter, want = _Converter(true_size), Want(short_side=short_side, colour=colour)
+    collector = _Collector(want, chunk_frames, tick_seconds)
+    for group in neighbour_groups(path, wanted):
+        remaining = set(group)
+        for decoded in frames_from(path, group[0]):
+            if decoded.index in remaining:
+                remaining.discard(decoded.index)
+                if (run := collector.add(converter.convert(decoded.frame, want), decoded)) is not None:
+                    yield run
+            if not remaining:
+                break
+        if remaining:
+            raise MediaError(path, f"has no frame {min(remaining)}: its frames end before")
+    if collector.taken:
+        yield collector.run()
+
+
+def neighbour_groups(path: str | Path, wanted: Sequence[int]) -> list[list[int]]:
     """Cut sorted frame numbers where seeking to a later keyframe saves decoding."""
     table = read_frame_table(path) if wanted[-1] >= SEEK_WORTH_FRAMES else None
     groups: list[list[int]] = [[wanted[0]]]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -69,14 +70,20 @@ def unwindows(tokens_PNC: Tensor, batch: int, size: Size) -> Tensor:
     return split.reshape(batch, *size, tokens_PNC.shape[-1])
 
 
+@lru_cache(maxsize=16)
 def fragment_distance(size: Size, shift: Size) -> Tensor:
-    """P,N,N: how many fragments two tokens of a window lie apart, rows and columns added."""
-    grid = torch.meshgrid(torch.arange(1), torch.arange(CELLS), torch.arange(CELLS), indexing="ij")
-    index = F.interpolate(torch.stack(grid)[None].float(), size=size).permute(0, 2, 3, 4, 1)
-    inside = windows(torch.roll(index, tuple(-step for step in shift), (1, 2, 3)))
-    return (inside[:, :, None] - inside[:, None]).abs().sum(-1)
+    """P,N,N: how many fragments two tokens of a window lie apart, rows and columns added.
+
+    Time does not matter, so P counts the windows of one moment only.
+    """
+    grid = torch.meshgrid(torch.arange(CELLS), torch.arange(CELLS), indexing="ij")
+    index = F.interpolate(torch.stack(grid)[None].float(), size=size[1:])[0]
+    rolled = torch.roll(index, (-shift[1], -shift[2]), (1, 2))
+    rows, columns = windows(rolled.permute(1, 2, 0)[None, None].expand(1, WINDOW[0], -1, -1, -1)).unbind(-1)
+    return (rows[:, :, None] - rows[:, None]).abs() + (columns[:, :, None] - columns[:, None]).abs()
 
 
+@lru_cache(maxsize=16)
 def shift_mask(size: Size, shift: Size) -> Tensor:
     """P,N,N: 0 between tokens that were neighbours before the shift, -100 between others."""
     region = torch.zeros(1, *size, 1)
@@ -311,6 +318,6 @@ def _config_of(stored: Mapping[str, Tensor], path: str | Path) -> DoverConfig:
     return DoverConfig(
         embed_dim=first.shape[0],
         depths=tuple(sum(stage == one for one, _ in found) for stage in stages),
-        num_heads=tuple(found[stage, 0] if (stage, 0) in found else 1 for stage in stages),
+        num_heads=tuple(found.get((stage, 0), 1) for stage in stages),
         hidden_channels=hidden.shape[0],
     )

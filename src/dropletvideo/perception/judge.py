@@ -48,6 +48,18 @@ class Features:
     short_side: int | None = 256
 
 
+@dataclass(frozen=True, kw_only=True)
+class Picked:
+    """A few frames of a clip, read by seeking once the clip's span is known; nothing is decoded for the others.
+
+    The judge has a method `pick(row) -> frame numbers in the file`, where `row` holds `start_frame` and `end_frame`
+    (exclusive); each frame is handed over once, in time order. Sizes and colours as in `Frames`.
+    """
+
+    short_side: int | None = None
+    colour: Literal["rgb", "gray"] = "rgb"
+
+
 @dataclass(frozen=True)
 class Chunk:
     """A run of consecutive sampled frames of one clip.
@@ -80,7 +92,7 @@ class Judge(Protocol):
         ...
 
     @property
-    def needs(self) -> Frames | Features:
+    def needs(self) -> Frames | Features | Picked:
         """What the decode plan has to hand over."""
         ...
 

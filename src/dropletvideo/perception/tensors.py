@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -31,8 +32,9 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         file = file / names[0]
     try:
         if file.suffix == ".safetensors":
-            return load_file(file)
-        found = torch.load(file, map_location="cpu", weights_only=True)
+            found: Any = load_file(file)
+        else:
+            found = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise WeightsError(f"{file} cannot be read ({' '.join(str(error).split())[:200]}): fetch it again") from error
     for name in _WRAPPERS:

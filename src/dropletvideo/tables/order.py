@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dropletvideo.errors import ConfigError
-from dropletvideo.perception.judge import Features
+from dropletvideo.perception.judge import Frames
 from dropletvideo.tables.clips import CLIP_COLUMNS, STATE, Group
 from dropletvideo.tables.fingerprint import fingerprint
 from dropletvideo.tables.stage import Stage
@@ -104,7 +104,7 @@ def _check_names(stages: Sequence[Stage]) -> None:
         if stage.judge.name in judges:
             raise ConfigError(f"stage {stage.name}: a judge named {stage.judge.name!r} is there already: rename one")
         judges.add(stage.judge.name)
-        is_detector = not isinstance(stage.judge.needs, Features) and stage.judge.needs.span == "video"
+        is_detector = isinstance(stage.judge.needs, Frames) and stage.judge.needs.span == "video"
         if is_detector != (stage.kind == "video->clips"):
             raise ConfigError(f'stage {stage.name}: kind {stage.kind} and a judge with span="video" do not go together')
 

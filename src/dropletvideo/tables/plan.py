@@ -43,9 +43,10 @@ from typing import Any
 
 from dropletvideo import media
 from dropletvideo.engine import heartbeat
-from dropletvideo.perception.judge import Features, Judge
+from dropletvideo.perception.judge import Features, Frames, Judge, Picked
 from dropletvideo.records import Boundary
 from dropletvideo.tables.clock import FrameClock
+from dropletvideo.tables.revisit import revisit
 from dropletvideo.tables.spans import (
     ENDLESS,
     ClipRule,
@@ -76,6 +77,7 @@ class Watched:
         boundaries: all boundaries found (empty without a shot detector).
         num_frames: frames decoded, exact where some judge asks for every frame.
         decodes: sequential decodes made.
+        reads: places that were sought afterwards for a few frames.
     """
 
     clips: list[dict[str, Any]]
@@ -85,6 +87,7 @@ class Watched:
     num_frames: int
     decodes: int
     costs: Costs = field(default_factory=Costs)
+    reads: int = 0
 
 
 def measure_video(
@@ -137,6 +140,8 @@ def watch_video(  # noqa: PLR0913 - the one door of the plan; all but two are op
 ) -> Watched:
     """One pass over a video: given spans, or the clips that `rule` makes of the shots that `detector` finds.
 
+    Judges that ask for `Picked` frames are served after it, by seeking.
+
     Args:
         path: the video.
         judges: measured per clip, or over the file for those with `span="video"`.
@@ -151,14 +156,32 @@ def watch_video(  # noqa: PLR0913 - the one door of the plan; all but two are op
     assert (spans is None) == (detector is not None), "give spans or a detector"
     assert rows is None or len(rows) == (1 if spans is None else len(spans)), "one row per span"
     settings: dict[str, Any] = {"threads": threads, "tolerate": tolerate}
+    sparse = [judge for judge in judges if isinstance(judge.needs, Picked)]
+    judges = [judge for judge in judges if judge not in sparse]
     if spans is not None:
         one_pass = _Pass(path, judges, rows or [], None, spans=spans, **settings)
         one_pass.run()
-        return one_pass.result(decodes=1)
-    assert detector is not None
+        watched = one_pass.result(decodes=int(bool(one_pass.wants)))
+    else:
+        assert detector is not None
+        watched = _follow_detector(path, judges, rows or [], detector, rule, max_waiting_bytes, settings)
+    if sparse:
+        watched.reads = revisit(path, sparse, watched.clips, rows or [], watched.outcomes, watched.costs, tolerate)
+    return watched
+
+
+def _follow_detector(
+    path: str | Path,
+    judges: Sequence[Judge],
+    rows: Sequence[Mapping[str, Any]],
+    detector: Judge,
+    rule: ClipRule,
+    max_waiting_bytes: int,
+    settings: Mapping[str, Any],
+) -> Watched:
     clip_judges = [judge for judge in judges if not _sees_video(judge)]
     seen_first = judges if hasattr(detector, "settled") else [judge for judge in judges if _sees_video(judge)]
-    first = _Pass(path, seen_first, rows or [], detector, **settings)
+    first = _Pass(path, seen_first, rows, detector, **settings)
     first.run(rule=rule if hasattr(detector, "settled") else None, max_waiting_bytes=max_waiting_bytes)
     if first.followed:
         return first.result(decodes=1)
@@ -166,7 +189,7 @@ def watch_video(  # noqa: PLR0913 - the one door of the plan; all but two are op
     found = [(span.start, span.end) for span in first.clips.spans]
     if not clip_judges or not found:
         return first.result(decodes=1)
-    again = _Pass(path, clip_judges, rows or [], None, spans=found, **settings)
+    again = _Pass(path, clip_judges, rows, None, spans=found, **settings)
     again.run()
     return again.result(decodes=2, after=first)
 
@@ -370,7 +393,7 @@ def _between_shots(boundaries: Sequence[Boundary], start: int, frame: int) -> li
 
 
 def _sees_video(judge: Judge) -> bool:
-    return not isinstance(judge.needs, Features) and judge.needs.span == "video"
+    return isinstance(judge.needs, Frames) and judge.needs.span == "video"
 
 
 def _build_backbones(judges: Sequence[Judge]) -> dict[str, Any]:
@@ -385,7 +408,7 @@ def _build_backbones(judges: Sequence[Judge]) -> dict[str, Any]:
 def _backbone(name: str) -> Any:
     """One backbone per process; what it knows of a video lies in the state of its `start`."""
     backbones = import_module("dropletvideo.perception.backbones")  # loaded only where a judge asks for one
-    return backbones.BACKBONES[name]()
+    return backbones.make(name)
 
 
 def _group(judges: Sequence[Judge], backbones: Mapping[str, Any]) -> tuple[list[media.Want], list[Wanting]]:
@@ -394,6 +417,7 @@ def _group(judges: Sequence[Judge], backbones: Mapping[str, Any]) -> tuple[list[
     wanting = []
     for judge in judges:
         needs = judge.needs
+        assert not isinstance(needs, Picked), "judges of picked frames are served after the pass"
         if isinstance(needs, Features):
             colour: media.decoding.Colour = getattr(backbones[needs.backbone], "colour", "rgb")
         else:

@@ -1,0 +1,35 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dropletvideo import weights
+from dropletvideo.perception import dover
+from toy_weights import write_all
+
+
+@pytest.fixture(scope="session")
+def toy_weights_folder(tmp_path_factory):
+    """A weights folder with a toy of every learned judge, under the published file names."""
+    folder = tmp_path_factory.mktemp("weights")
+    write_all(folder)
+    return folder
+
+
+@pytest.fixture
+def short_dover(monkeypatch):
+    """One window of 16 frames in place of three of 32: a twelfth of the work."""
+    monkeypatch.setattr(dover, "WINDOWS", 1)
+    monkeypatch.setattr(dover, "LENGTH", 16)
+
+
+@pytest.fixture(scope="module")
+def toy_weights(toy_weights_folder):
+    """The package finds toys where it looks for weights; digests of owners are not asked for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(weights.FOLDER_VARIABLE, str(toy_weights_folder))
+        patch.setattr(weights, "WEIGHTS", {name: replace(w, sha256=None) for name, w in weights.WEIGHTS.items()})
+        yield toy_weights_folder

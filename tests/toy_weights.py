@@ -1,0 +1,104 @@
+"""Random weights at toy size in the file formats that the owners publish: what learned judges are tested with.
+
+Names of tensors are written out from the fact sheets, not taken from the networks of this package.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from dropletvideo.weights import WEIGHTS
+
+TABLE = 15 * 13 * 13
+EMBEDDING = 16
+
+
+def write_all(folder: Path) -> None:
+    """Every learned judge's files, under the names that the package looks for."""
+    write_dover(folder / WEIGHTS["dover"].file)
+    write_clip(folder / "clip-vit-l-14")
+    write_aesthetic_heads(folder / WEIGHTS["laion-aesthetic-v1"].file, folder / WEIGHTS["laion-aesthetic-v2"].file)
+    write_safety_checker(folder / "safety-checker", folder / "clip-vit-l-14")
+
+
+def random(*shape: int, seed: int = 0, scale: float = 0.1) -> torch.Tensor:
+    """Normal numbers that depend on shape and seed only."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + sum(shape))
+    return torch.randn(*shape, generator=generator) * scale
+
+
+def write_dover(path: Path, dim: int = 4, hidden: int = 4) -> None:
+    """DOVER.pth with one stage of one block, and a tensor of the aesthetic branch, which is passed over."""
+    block = "technical_backbone.layers.0.blocks.0"
+    tensors = {
+        "technical_backbone.patch_embed.proj.weight": random(dim, 3, 2, 4, 4),
+        f"{block}.attn.relative_position_bias_table": random(TABLE, 1),
+        f"{block}.attn.relative_position_index": torch.zeros(392, 392, dtype=torch.int64),
+        f"{block}.attn.qkv.weight": random(3 * dim, dim),
+        f"{block}.attn.proj.weight": random(dim, dim),
+        f"{block}.mlp.fc1.weight": random(4 * dim, dim),
+        f"{block}.mlp.fc2.weight": random(dim, 4 * dim),
+        "technical_head.fc_hid.weight": random(hidden, dim, 1, 1, 1, scale=0.5),
+        "technical_head.fc_last.weight": random(1, hidden, 1, 1, 1, scale=0.5),
+        "aesthetic_backbone.norm.weight": torch.ones(3),
+    }
+    layers = ("qkv", "proj", "fc1", "fc2", "fc_hid", "fc_last")
+    for name, tensor in list(tensors.items()):
+        if name.split(".")[-2] in layers:
+            tensors[name.replace(".weight", ".bias")] = random(tensor.shape[0], seed=1)
+    for norm in ("technical_backbone.patch_embed.norm", f"{block}.norm1", f"{block}.norm2", "technical_backbone.norm"):
+        tensors |= {f"{norm}.weight": torch.ones(dim), f"{norm}.bias": torch.zeros(dim)}
+    torch.save(tensors, path)
+
+
+def write_clip(folder: Path) -> None:
+    """A CLIP model folder as transformers writes and reads it: both towers, and a tokenizer of single letters."""
+    from transformers import CLIPConfig, CLIPModel
+
+    tower = {
+        "hidden_size": 24,
+        "intermediate_size": 48,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "projection_dim": EMBEDDING,
+    }
+    letters = [chr(code) for code in range(33, 127)]
+    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    text = {**tower, "vocab_size": len(words), "max_position_embeddings": 77}
+    text |= {"bos_token_id": len(words) - 2, "eos_token_id": len(words) - 1, "pad_token_id": len(words) - 1}
+    config = CLIPConfig(
+        text_config=text, vision_config={**tower, "image_size": 32, "patch_size": 16}, projection_dim=EMBEDDING
+    )
+    torch.manual_seed(7)
+    CLIPModel(config).save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+
+
+def write_aesthetic_heads(linear: Path, layered: Path) -> None:
+    """LAION's two heads, with the published names and the layered one's widths scaled down."""
+    torch.save({"weight": random(1, EMBEDDING), "bias": torch.tensor([5.0])}, linear)
+    widths = (EMBEDDING, 12, 8, 6, 4, 1)
+    layers = {}
+    for number, (before, after) in zip((0, 2, 4, 6, 7), pairwise(widths), strict=True):
+        layers[f"layers.{number}.weight"] = random(after, before, seed=number, scale=0.5)
+        layers[f"layers.{number}.bias"] = random(after, seed=number + 10)
+    torch.save(layers, layered)
+
+
+def write_safety_checker(folder: Path, clip: Path) -> None:
+    """17 concepts and 3 special ones with thresholds, and the vision tower's projection, in pytorch_model.bin."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        "concept_embeds": random(17, EMBEDDING, seed=1),
+        "concept_embeds_weights": torch.full((17,), 0.3),
+        "special_care_embeds": random(3, EMBEDDING, seed=2),
+        "special_care_embeds_weights": torch.full((3,), 0.3),
+        "visual_projection.weight": load_file(clip / "model.safetensors")["visual_projection.weight"],
+    }
+    torch.save(tensors, folder / "pytorch_model.bin")
