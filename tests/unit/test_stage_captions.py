@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
 import json
 import os
@@ -27,6 +28,7 @@ from tables_footage import SPANS, segment, write_shots
 
 from dropletvideo.curate.stages import captions
 from dropletvideo.errors import DropletError
+from dropletvideo.language import ledger
 from dropletvideo.tables import asking, views
 from dropletvideo.tables.asking import AskingEnds
 from dropletvideo.tables.runner import run
@@ -408,6 +410,20 @@ def test_without_a_model_the_stage_says_what_it_lacks_and_where_to_put_it(tmp_pa
 def test_settings_that_do_not_fit_are_refused(values, words):
     with pytest.raises(ValidationError, match=words):
         captions.Config(**values)
+
+
+def test_a_full_disk_ends_the_run_instead_of_paying_for_what_cannot_be_kept(tmp_path, video, monkeypatch):
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with serving([good()]) as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(ledger, "os", SimpleNamespace(fsync=full))
+            with pytest.raises(DropletError, match="No space left on device"):
+                curate(tmp_path, video, server, concurrency=1)
+        assert len(server.bodies) == 1
+        curate(tmp_path, video, server)
+    assert all(row["caption"] for row in told(tmp_path))
 
 
 def test_an_interrupt_keeps_what_was_under_way(tmp_path, video):

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dropletvideo.errors import DropletError
+from dropletvideo.errors import DropletError, WeightsError
 from dropletvideo.language.camera_check import Measured
 from dropletvideo.language.checks import Rules, Unusable, faults_of, parts_of
 from dropletvideo.language.ledger import Ledger, key_of
@@ -149,6 +149,7 @@ class CaptionSession:
         self.captioner, self.model, self.max_cost = captioner, model, max_cost
         self.ledger, self.account = Ledger(ledger_path), Account(prices)
         self.rounds: dict[str, int] = {}
+        self.ended: AskingEnds | None = None
         self.captions = self.quarantined = self.from_ledger = 0
 
     def __enter__(self) -> CaptionSession:
@@ -196,15 +197,31 @@ class CaptionSession:
         key = key_of(clip_id, begun, number, text)
         if (kept := self.ledger.get(key)) is not None:
             return kept
+        try:
+            answer = self._paid(self.captioner.question(text, seen, number))
+            self.ledger.put(key, answer, clip_id=clip_id, number=number)
+        except (AskingEnds, WeightsError, OSError) as error:
+            self.ended = self.ended or self._end_of(error)
+            raise self.ended from None
+        self.account.add(answer)
+        return answer
+
+    def _paid(self, question: Question) -> Answer:
+        if self.ended is not None:  # another thread found out
+            raise self.ended
         if self.max_cost is not None and self.account.cost >= self.max_cost:
             raise AskingEnds(
                 f"{self.account.cost:.4f} is spent, the limit is max_cost={self.max_cost:g}: "
                 "what was paid for is kept; raise the limit to go on"
             )
-        answer = self.model.ask(self.captioner.question(text, seen, number))
-        self.ledger.put(key, answer, clip_id=clip_id, number=number)
-        self.account.add(answer)
-        return answer
+        return self.model.ask(question)
+
+    def _end_of(self, error: Exception) -> AskingEnds:
+        """Why nothing more is asked: what cannot be kept must not be bought either."""
+        if isinstance(error, OSError):
+            place = f"{self.ledger.path} cannot be written ({error.strerror or error})"
+            return AskingEnds(f"{place}: free space, then run again to go on")
+        return error if isinstance(error, AskingEnds) else AskingEnds(str(error))
 
     def stop(self) -> None:
         """See `Session`."""
