@@ -210,6 +210,7 @@ def test_an_export_to_object_storage_is_the_one_that_lies_on_disk(dataset, tmp_p
     files = {path.relative_to(tmp_path / "out").as_posix(): path for path in (tmp_path / "out").rglob("*.*")}
     system = fsspec.filesystem("memory")
     assert {name.partition("exports/out/")[2] for name in system.find("/exports/out")} == set(files)
+    assert system.cat("/exports/out/README.md") == files["README.md"].read_bytes()
     assert system.cat("/exports/out/1x1/000000.tar") == files["1x1/000000.tar"].read_bytes()
 
 

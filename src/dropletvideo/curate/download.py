@@ -8,6 +8,7 @@ protocol than http is object storage, an http address whose path ends like a vid
 from __future__ import annotations
 
 import errno
+import logging
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Collection, Mapping
@@ -36,6 +37,7 @@ BLOCKED_WORDS = (
     "rate limit", "members-only", "in your country", "geo restrict", "not a bot", "premium", "captcha",
 )  # fmt: skip
 LOCAL_TROUBLE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EMFILE))
+logger = logging.getLogger(__name__)
 Way = Literal["file", "storage", "page"]
 
 
@@ -181,10 +183,21 @@ class Downloads:
             "retries": 0,
             "extractor_retries": 0,
             "socket_timeout": TIMEOUT_SECONDS,
+            "logger": _Words(),
             "ratelimit": self.bytes_per_second,
             "cookiefile": str(self.cookies) if self.cookies else None,
         }
         return {name: value for name, value in options.items() if value is not None}
+
+
+class _Words:
+    """yt-dlp's words for the log: they are in the ledger anyway."""
+
+    def debug(self, text: str) -> None:
+        """Any word."""
+        logger.debug(text)
+
+    info = warning = error = debug
 
 
 def _of_code(code: int, reason: str, retry_after: str | None) -> DropletError:

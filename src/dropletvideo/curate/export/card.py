@@ -153,7 +153,9 @@ def _selection(facts: Facts) -> list[str]:
 def _files(clips: Sequence[Clip], facts: Facts) -> list[str]:
     names = (*MAIN_CAPTIONS, "main_object_caption", "background_caption", "style_caption", "camera_caption")
     captioned = [name for name in names if any(caption_of(clip, name) for clip in clips)]
-    settings = ", ".join(f"{name} {value}" for name, value in facts.settings.items() if value not in (None, False))
+    settings = ", ".join(
+        f"{name} {value}" for name, value in facts.settings.items() if name != "copy" and value is not None
+    )
     lines = [
         "## Files",
         f"Every file holds exactly the frames `start_frame` to `end_frame` of its source: {facts.copied:,} copied as "

@@ -87,10 +87,11 @@ def export(
     if is_remote(out):
         with tempfile.TemporaryDirectory(prefix="droplet-export-") as folder:
             more: dict[str, Any] = {"workers": workers, "timeout_seconds": timeout_seconds}
-            done = export(root, selection, folder, format_name=format_name, settings=settings, **more)
-            put_folder(Path(folder), str(out))
+            local = Path(folder) / (str(out).rstrip("/").rpartition("/")[2] or "export")  # the card bears this name
+            done = export(root, selection, local, format_name=format_name, settings=settings, **more)
+            put_folder(local, str(out))
             places = tuple(
-                f"{str(out).rstrip('/')}/{Path(table).relative_to(folder).as_posix()}" for table in done.tables
+                f"{str(out).rstrip('/')}/{Path(table).relative_to(local).as_posix()}" for table in done.tables
             )
             return replace(done, tables=places)
     form, target, chosen = FORMATS[format_name], Path(out), chosen_clips(Path(root), selection)
