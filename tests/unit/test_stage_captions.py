@@ -178,20 +178,25 @@ def test_stills_are_read_by_the_workers_and_a_file_that_is_gone_is_an_error(tmp_
 
 
 def test_progress_tells_captions_per_minute_tokens_and_cost(tmp_path, video, monkeypatch):
-    notes = []
+    notes, totals = [], {}
 
     @contextmanager
-    def progress(*_):
+    def progress(what, total=None):
+        totals[what] = total
         yield SimpleNamespace(advance=lambda steps=1, note="": notes.append((steps, note)))
 
     monkeypatch.setattr(asking.runtime, "progress", progress)
     with serving([good()]) as server:
         source = tmp_path / "set"
         run(source, [video], [segment()], timeout_seconds=None)
+        curate(source, video, server, gate="num_frames < 20", price_per_million_completion_tokens=1000.0)
+        assert totals["asking for captions"] == sum(end - start < 20 for start, end in SPANS)
+        notes.clear()
         curate(source, video, server, price_per_million_completion_tokens=1000.0, concurrency=1)
+        assert totals["asking for captions"] == sum(end - start >= 20 for start, end in SPANS)
     asked = [note for steps, note in notes if "captions/min" in note]
-    assert len(asked) == CLIPS
-    assert re.search(r"^[\d.]+ captions/min, 9,000 tokens, cost 1.8000$", asked[-1]), asked
+    assert len(asked) == totals["asking for captions"] == 3
+    assert re.search(r"^[\d.]+ captions/min, 4,500 tokens, cost 0.9000$", asked[-1]), asked
 
 
 def test_a_server_that_fails_on_one_clip_costs_that_clip_only(tmp_path, video):

@@ -108,6 +108,7 @@ def ask_about(
     root: Path,
     totals: dict[str, dict[str, float]],
     tolerate: tuple[type[Exception], ...],
+    number: int | None = None,
 ) -> Generator[Found, None, None]:
     """Ask about every clip of the tasks; answers come as they are there.
 
@@ -118,13 +119,14 @@ def ask_about(
         root: the dataset folder.
         totals: the session's totals are put in under the stage's name.
         tolerate: exceptions that belong to a clip; `AskingEnds` never does.
+        number: of clips in all, for the progress bar.
 
     Raises:
         AskingEnds: after everything that was answered has been given.
     """
     assert stage.function is not None
     asker: Asker = stage.function()
-    with asker.open(root / ANSWERS) as session, runtime.progress(f"asking for {stage.name}") as bar:
+    with asker.open(root / ANSWERS) as session, runtime.progress(f"asking for {stage.name}", number) as bar:
         asking = _Asking(stage, asker, session, pool, tolerate)
         try:
             for found in asking.all(_pieces(tasks)):

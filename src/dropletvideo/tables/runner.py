@@ -232,11 +232,25 @@ class _Run:
                     yield replace(task, rows=tuple(rows))
 
         root, totals = self.catalog.root, self.summary.asked
-        with closing(ask_about(stage, tasks(), self.pool, root, totals, (Exception,))) as answers:
+        number = self._count_open(level, table, wave, group)
+        with closing(ask_about(stage, tasks(), self.pool, root, totals, (Exception,), number)) as answers:
             for task, place, found in answers:
                 self._put(group, table.part(task.part), place, found)
                 self._save_now_and_then()
         self.catalog.save()
+
+    def _count_open(self, level: Level, table: ClipTable, wave: Wave, group: Group) -> int:
+        """How many clips will be asked about, so that a run of days tells how far it has come."""
+        count = 0
+        for number in list(table.numbers):
+            if table.is_complete(number, [group]):
+                continue
+            part = table.part(number)
+            passes = passing(self.catalog.root, level, part, wave.gate) if wave.gate else None
+            open_clips = [clip["clip_id"] for place, clip in enumerate(part.clips) if self._lacks(part, place, group)]
+            count += len(open_clips) if passes is None else len(passes.intersection(open_clips))
+            table.release(number)
+        return count
 
     # --- what is to be done
 
