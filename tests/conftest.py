@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from dropletvideo import weights
-from dropletvideo.perception import dover
+from dropletvideo.perception import dover, raft_motion
 from toy_weights import write_all
 
 
@@ -24,6 +25,16 @@ def short_dover(monkeypatch):
     """One window of 16 frames in place of three of 32: a twelfth of the work."""
     monkeypatch.setattr(dover, "WINDOWS", 1)
     monkeypatch.setattr(dover, "LENGTH", 16)
+
+
+@pytest.fixture
+def short_raft(monkeypatch):
+    """RAFT's place is taken by a network that gives (1, 0) px everywhere: its contract costs no minutes."""
+
+    def network(earlier, _):
+        return [earlier[:, :2] * 0 + torch.tensor([1.0, 0.0])[None, :, None, None]]
+
+    monkeypatch.setattr(raft_motion, "_model", lambda *_: (network, "cpu"))
 
 
 @pytest.fixture(scope="module")

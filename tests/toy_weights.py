@@ -21,6 +21,7 @@ EMBEDDING = 16
 def write_all(folder: Path) -> None:
     """Every learned judge's files, under the names that the package looks for."""
     write_dover(folder / WEIGHTS["dover"].file)
+    write_raft(folder)
     write_clip(folder / "clip-vit-l-14")
     write_aesthetic_heads(folder / WEIGHTS["laion-aesthetic-v1"].file, folder / WEIGHTS["laion-aesthetic-v2"].file)
     write_safety_checker(folder / "safety-checker", folder / "clip-vit-l-14")
@@ -102,3 +103,12 @@ def write_safety_checker(folder: Path, clip: Path) -> None:
         "visual_projection.weight": load_file(clip / "model.safetensors")["visual_projection.weight"],
     }
     torch.save(tensors, folder / "pytorch_model.bin")
+
+
+def write_raft(folder: Path) -> None:
+    """RAFT of both sizes with random weights, as torchvision publishes them (a plain state dict)."""
+    from torchvision.models.optical_flow import raft_large, raft_small
+
+    for size, build in (("large", raft_large), ("small", raft_small)):
+        torch.manual_seed(3)
+        torch.save(build(weights=None).state_dict(), folder / WEIGHTS[f"raft-{size}"].file)

@@ -27,7 +27,7 @@ NEEDS_A_PAIR = {
 
 
 @pytest.fixture(autouse=True)
-def _weights_at_toy_size(toy_weights, short_dover):
+def _weights_at_toy_size(toy_weights, short_dover, short_raft):
     """Learned judges are held to the same contract, with random weights in the published formats."""
 
 

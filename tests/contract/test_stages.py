@@ -22,7 +22,7 @@ PLAIN = {float: (float, int), int: int, str: str, bool: bool, list: list, dict: 
 
 
 @pytest.fixture(autouse=True)
-def _weights_at_toy_size(toy_weights, short_dover):
+def _weights_at_toy_size(toy_weights, short_dover, short_raft):
     """Learned stages are held to the same contract, with random weights in the published formats."""
 
 
