@@ -20,7 +20,7 @@ from dropletvideo.curate.sources import listed_items
 from dropletvideo.errors import CatalogError
 
 INDEX = ".listed.sqlite"
-_TABLE = "(path TEXT, number INTEGER, row TEXT, PRIMARY KEY (path, number)) WITHOUT ROWID"
+_TABLE = "(path TEXT, number INTEGER, row TEXT, PRIMARY KEY (path, number))"
 _OF_PATHS = (
     "SELECT path, group_concat(row, char(10)) AS text FROM (SELECT * FROM {} ORDER BY path, number) GROUP BY path"
 )
