@@ -194,3 +194,14 @@ def test_most_published_miradata_captions_pass_and_none_is_called_a_refusal():
     assert len(found) >= 50
     assert not any("refuses" in fault for faults in found for fault in faults)
     assert sum(not faults for faults in found) >= 0.8 * len(found)
+
+
+@pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="no published samples here")
+@pytest.mark.parametrize(("key", "language"), [("English", "en"), ("Chinese", "zh")])
+def test_published_dropletvideo_captions_pass_in_both_languages(key, language):
+    rows = json.loads((SHARED / "data" / "dropletvideo_release_prompts.json").read_text(encoding="utf-8"))
+    rules = Rules(words=published_words("dropletvideo"), language=language)
+    found = [faults_of({"caption": row[key]}, rules, NOTHING) for row in rows if row.get(key)]
+    assert len(found) >= 100
+    assert sum(not faults for faults in found) >= 0.92 * len(found)
+    assert not any("repeats" in fault or "words, it must" in fault for faults in found for fault in faults)

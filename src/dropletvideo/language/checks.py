@@ -40,7 +40,7 @@ _STILLS = re.compile(
     re.IGNORECASE,
 )
 _THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)
-LOOP_WORDS, LOOP_CHARACTERS, LOOP_TIMES = 5, 10, 3
+LOOP_WORDS, LOOP_CHARACTERS, LOOP_TIMES = 6, 10, 3
 FRESH_SHARE = 0.6
 
 
@@ -159,7 +159,7 @@ def _repeated_parts(parts: Mapping[str, str]) -> list[str]:
 def loop_in(text: str) -> str | None:
     """Words that a text goes round in; None for one that does not.
 
-    Five words (ten Chinese characters) that come three times, a sentence of five words or more that comes twice, one
+    Six words (ten Chinese characters) that come three times, a sentence of six words or more that comes twice, one
     word four times in a row, or a text of 40 words or more of whose runs of three fewer than 60 % are new.
     """
     words = tokens(text)
