@@ -6,6 +6,9 @@
 `validation` shots are rendered at their own shape (short side at most 256), compressed with their own crf and sampled
 at 8 frames per second. `training` shots are filmed like generated videos: 17 frames of 64x64 sampled at M of 4 to 16,
 taken as 8 frames per second, every other one slightly blurred. Prints JSON rows.
+
+Group `all` and `class_accuracy` count every shot. Beside them: quartiles of `camera_difficulty.difficulty`, and the
+shots whose travel shows parallax at all (`decidable`), by a rule on the truth that knows nothing of the judge.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from camera_difficulty import PARALLAX_PX, decidable, difficulty, evidence
 
 from dropletvideo import media
 from dropletvideo.moves import CAMERA_CLASSES
@@ -33,6 +37,7 @@ from dropletvideo.world.shot import draw_shot
 
 RATE = 8.0
 MOTIONS = (4, 6, 8, 12, 16)
+DECIDABLE = f"decidable: travel with parallax of {PARALLAX_PX:g} px or more"
 
 
 def coded(frames, crf):
@@ -59,6 +64,9 @@ def validation_clip(seed):
         "moving_over_10_percent": shot.moving_share(shot.seconds / 2) > 0.1,
         "several_moves": sum(move.move != "shake" for move in shot.moves) > 1,
     }
+    pixels = evidence(shot)
+    hard[DECIDABLE] = decidable(shot, pixels)
+    hard["difficulty"] = difficulty(shot, pixels)
     return frames, indices / shot.source_fps, [move.move for move in shot.moves], shot.camera_class, hard
 
 
@@ -102,6 +110,7 @@ class Tally:
         self.moves = collections.defaultdict(lambda: [0, 0, 0])
         self.groups = collections.defaultdict(lambda: [0, 0, 0])
         self.classes = collections.Counter()
+        self.by_group = collections.defaultdict(list)
         self.single = collections.defaultdict(list)
 
     def add(self, true, found, classes, hard):
@@ -112,6 +121,8 @@ class Tally:
         for group in ("all", *(name for name, is_so in hard.items() if is_so)):
             for move in true | found:
                 self._count(self.groups[group], move, true, found)
+            if classes[0] is not None:
+                self.by_group[group].append(classes)
         if classes[0] is not None:
             self.classes[classes] += 1
         if len(true - {"shake"}) == 1:
@@ -129,16 +140,29 @@ class Tally:
         for move, counts in sorted(self.moves.items()):
             yield {"move": move, **rates(*counts)}
         for group, counts in self.groups.items():
-            yield {"group": group, **rates(*counts)}
+            classes = self.by_group[group]
+            right = sum(wanted == found for wanted, found in classes)
+            told = {"class_accuracy": round(right / len(classes), 3), "clips": len(classes)} if classes else {}
+            yield {"group": group, **rates(*counts), **told}
         for true in CAMERA_CLASSES:
             row = {str(found): count for (wanted, found), count in self.classes.items() if wanted == true}
             if row:
-                yield {"class": true, "judged_as": row}
-        total = sum(self.classes.values())
-        if total:
-            right = sum(count for (wanted, found), count in self.classes.items() if wanted == found)
-            yield {"class_accuracy": round(right / total, 3), "clips": total}
+                fair = [found for wanted, found in self.by_group[DECIDABLE] if wanted == true]
+                share = {"recall": round(row.get(true, 0) / sum(row.values()), 3)}
+                if fair:
+                    share["recall_decidable"] = round(fair.count(true) / len(fair), 3)
+                yield {"class": true, "judged_as": row, **share}
         yield {"single_moves_found": {axis: f"{sum(hits)}/{len(hits)}" for axis, hits in sorted(self.single.items())}}
+
+
+def by_quartile(clips):
+    """The clips with their quartile of difficulty among the conditions, where they have a difficulty."""
+    bounds = np.percentile([hard.get("difficulty", 0.0) for *_, hard in clips], [25, 50, 75])
+    for moves, found, classes, hard in clips:
+        if "difficulty" in hard:
+            value = hard.pop("difficulty")
+            hard |= {f"difficulty quartile {1 + int(np.searchsorted(bounds, value))} of 4": True}
+        yield moves, found, classes, hard
 
 
 def main():
@@ -150,12 +174,14 @@ def main():
     options = parser.parse_args()
     cv2.setNumThreads(1)
     make = validation_clip if options.preset == "validation" else generated_clip
-    tally, costs = Tally(), []
+    tally, costs, clips = Tally(), [], []
     for seed in range(options.first_seed, options.first_seed + options.count):
         (frames, row), times, moves, camera_class, hard = make(seed)
         columns, cost = judged(frames, row, times)
-        tally.add(moves, columns["camera_moves"], (camera_class, columns["camera_class"]), hard)
+        clips.append((moves, columns["camera_moves"], (camera_class, columns["camera_class"]), hard))
         costs.append(cost)
+    for clip in by_quartile(clips):
+        tally.add(*clip)
     quartiles = [round(float(value), 1) for value in np.percentile(costs, [25, 50, 75])]
     rows = [*tally.rows(), {"clips": options.count, "cpu_ms_per_pair_quartiles": quartiles}]
     taken = {

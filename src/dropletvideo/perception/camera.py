@@ -24,6 +24,7 @@ from dropletvideo.perception.camera_class import class_of, confidence_of, moves_
 from dropletvideo.perception.camera_segments import rates_of, smooth, with_arcs, with_tracking
 from dropletvideo.perception.camera_shake import shake_of
 from dropletvideo.perception.camera_solve import refocus
+from dropletvideo.perception.camera_subject import turns_in_place
 from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_windows import calibrate, make_pairs, make_windows
 from dropletvideo.perception.judge import Chunk, Features, Frames
@@ -48,7 +49,7 @@ class CameraJudge:
     """See the module text. The row may hold `has_edit` (True makes the clip C6) and `focal_ratio` (over the width)."""
 
     name = "camera"
-    version = 3
+    version = 4
     needs: Frames | Features = Frames(rate=8.0, short_side=SHORT_SIDE, colour="gray")
     columns: Mapping[str, type] = {
         "camera_class": str,
@@ -90,8 +91,13 @@ class CameraJudge:
         shake = shake_of(tracks, lens.focal_px)
         runs = runs_of(rates, pieces, weights, shake or 0.0)
         moves = moves_of(runs, rates, shake)
+        turns = not runs and turns_in_place(tracks, lens.focal_px)
         return _answer(
-            "C6" if has_edit else class_of(moves, duration),
+            "C6"
+            if has_edit
+            else "C1"
+            if turns
+            else class_of(moves, duration, duration / max(len(tracks.frames) - 1, 1)),
             [move.as_dict() for move, _ in moves],
             confidence_of(runs, rates, told),
             float(np.median(rates.spread) / short_side),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -154,12 +154,18 @@ def _named(run: Run, rates: Rates) -> tuple[CameraMove, float]:
     ), run.weight
 
 
-def class_of(moves: list[tuple[CameraMove, float]], seconds: float) -> str:
+def class_of(moves: list[tuple[CameraMove, float]], seconds: float, step: float = 0.0) -> str:
     """Class whose moves last longest; of moves as long as each other, of those that move the picture most.
 
-    Time without any move counts as static; tracking for half of the clip or more decides.
+    Time without any move counts as static; tracking for half of the clip or more decides. The last sampled frame, at
+    `seconds`, stands for `step` seconds that follow: what goes on there goes on till then.
     """
     acting = [(move, weight) for move, weight in moves if move.move not in ("shake", "static")]
+    acting = [
+        (replace(move, end=move.end + step) if move.end > seconds - MIN_SECONDS / 2 else move, weight)
+        for move, weight in acting
+    ]
+    seconds += step
     spans = {"C5": seconds - _covered([move for move, _ in acting])}
     for name in {MOVES[move.move].camera_class for move, _ in acting}:
         own = [(move, weight) for move, weight in acting if MOVES[move.move].camera_class == name]

@@ -147,6 +147,10 @@ def equal_runs(sign: Array) -> list[tuple[int, int]]:
 
 HELD_IN_TRAVEL, HELD_IN_PAN = 0.4, 0.7
 """Share of the windows of a piece that must show a held subject."""
+EXPLAINED_TRAVEL, EXPLAINED_PAN = 0.7, 0.87
+"""Travel with a subject leaves most points explained, at least; a pan that follows one leaves the subject, at most."""
+TRACKING_SECONDS, TRACKING_SHARE = 1.5, 0.5
+"""Tracking lasts this long, or this share of a clip that is shorter than that allows."""
 MIN_TOLD = 3
 STEP = np.array([0.6, 0.6, 0.8, 0.012, 0.015, 0.015, 0.03, 0.6])
 """Change of each rate that counts as one unit of noise, at least (columns of `Rates.values`)."""
@@ -210,7 +214,8 @@ def with_tracking(
     """Travel with a subject held in the view becomes tracking; `picture` is height and width of the sampled frames."""
     values, tracks = rates.values.copy(), rates.tracks.copy()
     for first, end in pieces:
-        if values[first:end, 7].any():
+        seconds = rates.ends[end - 1] - rates.starts[first]
+        if values[first:end, 7].any() or seconds < min(TRACKING_SECONDS, TRACKING_SHARE * rates.ends[-1]):
             continue
         told = []
         for at in range(first, end):
@@ -218,7 +223,11 @@ def with_tracking(
             turning = basis(window.m) @ rates.turns[at] * window.focal_px if rates.travels[at] else 0.0
             answer = holds_subject(pairs[at], turning, *picture)
             told += [] if answer is None else [answer]
-        needed = HELD_IN_TRAVEL if rates.travels[first:end].all() else HELD_IN_PAN
+        explained = float(np.mean(rates.explained[first:end]))
+        travel = bool(rates.travels[first:end].all())
+        needed = HELD_IN_TRAVEL if travel else HELD_IN_PAN
+        if explained < EXPLAINED_TRAVEL if travel else explained > EXPLAINED_PAN:
+            continue
         if len(told) >= max(MIN_TOLD, 0.5 * (end - first)) and np.mean(told) >= needed:
             tracks[first:end] = True
             values[first:end, 4:7] = 0.0

@@ -30,7 +30,7 @@ TURN_PRICE = np.array([6.0, 6.0, 6.0, 12.0])
 zooming while travelling is rare."""
 PRIOR = np.array([0.15, 0.15, 0.15, 0.15])
 """Size (radians, log) towards which turns that the points do not tell are kept small, per window."""
-NEAR_BELOW = 2.0
+NEAR_BELOW = 4.0
 """Preference, in squared noise units, for nearer points to lie lower."""
 FEW_WINDOWS = 6
 CAMERA_AXES = tuple(int(np.abs(DIRECTIONS @ axis).argmax()) for axis in np.eye(3))
@@ -72,7 +72,7 @@ def solve_span(windows: list[Window], lens: Lens) -> Travelled:
     costs = np.mean([window.travel_costs for window in windows], axis=0)
     axes = [axis for axis in CAMERA_AXES if costs[axis] < costs.min() + AXIS_MARGIN]
     tried = [DIRECTIONS[axis] for axis in axes]
-    tried += [_refine(few, DIRECTIONS[index]) for index in sorted({int(costs.argmin()), *axes})]
+    tried.append(_refine(few, DIRECTIONS[int(costs.argmin())]))
     if len(tried) == 1:
         return _solve_along(windows, tried[0], lens)
     prices = [_best_subset([_System(window, way) for window in few])[1] for way in tried]

@@ -1,4 +1,5 @@
-"""Tracking shots: the background flows one way while something in the middle of the view keeps its place.
+"""Subjects: tracking shots, in which the background flows one way while something in the middle of the view keeps its
+place, and things that turn before a still camera.
 
 A far backdrop keeps its place too when the camera travels, and so does the pivot of an arc; so the held points must
 be compact, near the middle, with flowing points on both sides and below, and all that flows must go one way (round a
@@ -10,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dropletvideo.perception.camera_fit import Array
+from dropletvideo.perception.camera_fit import MIN_POINTS, Array, fit_turn
+from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_windows import Pair
 
 MIN_FLOW = 0.012
@@ -23,6 +25,17 @@ ROW = 0.05
 """Half the height of the band in which a held point's neighbours are looked at, in picture heights."""
 MIDDLE = 0.28
 """Distance of the held points' centre from the picture's, as a share of its width and height, at most."""
+TURN_SECONDS = 0.375
+TURN_SHIFT = 0.006
+"""What moves by this over that time, in short sides, beside the still rest may belong to a thing that turns."""
+TURN_REACH, TURN_SIZE, TURN_CENTRE = 0.3, 0.22, 0.2
+"""Half the region round the middle of what moves that is looked at, and the least width and height of what moves in
+it, in short sides; distance of its centre from the picture's, in widths and heights, at most."""
+TURN_POINTS, TURN_TIME = 0.055, 0.8
+"""Share of the points that move there, on average, and of the time in which four do, at least."""
+ONE_WAY, LEVEL, STAYS, GOES_ROUND = 0.9, 0.35, 0.25, 0.6
+"""Share of moves in one direction at least; up and down moves over those to a side, and drift of the region over the
+speed in it, at most; way of its points over its width, at least."""
 
 
 def holds_subject(pair: Pair, turning: Array | float, height: int, width: int) -> bool | None:
@@ -71,3 +84,56 @@ def _is_enclosed(places: Array, held: NDArray[np.bool_], flows: NDArray[np.bool_
     left, right = rows & (places[:, 0] < low[0]), rows & (places[:, 0] > high[0])
     below = flows & (places[:, 1] > high[1])
     return bool(left.sum() >= 2 and right.sum() >= 2 and below.sum() >= 2)
+
+
+def turns_in_place(tracks: Tracks, focal_px: float) -> bool:
+    """Whether a still camera shows a thing in the middle that turns about an upright axis: its front moves to one side
+    all the time, yet it stays where it is (what slides takes its place along; what swings moves both ways)."""
+    short_side = min(tracks.height, tracks.width)
+    moments = _moving_points(tracks, focal_px)
+    if not moments or not sum(len(places) for _, places, _, _ in moments):
+        return False
+    middle = np.median(np.concatenate([places for _, places, _, _ in moments]), axis=0)
+    found, times, share = [], [], []
+    for time, places, shifts, count in moments:
+        near = np.abs(places - middle).max(axis=1) < TURN_REACH * short_side
+        share.append(near.sum() / count)
+        if near.sum() >= MIN_HELD:
+            found.append((places[near], shifts[near]))
+            times.append(time)
+    if len(found) < max(MIN_HELD, TURN_TIME * len(moments)) or np.mean(share) < TURN_POINTS:
+        return False
+    return _goes_round(found, np.array(times), tracks)
+
+
+def _moving_points(tracks: Tracks, focal_px: float) -> list[tuple[float, Array, Array, int]]:
+    """Of each moment: time, places and shifts per second of the points that move (pixels from the centre), and how
+    many points there are; what the hand that holds the camera does is taken off."""
+    frames, short_side = tracks.frames, min(tracks.height, tracks.width)
+    step = (frames[-1].time - frames[0].time) / max(len(frames) - 1, 1)
+    hop = max(1, round(TURN_SECONDS / max(step, 1e-6)))
+    centre = np.array([(tracks.width - 1) / 2, (tracks.height - 1) / 2])
+    moments = []
+    for first in range(0, len(frames) - hop, max(1, hop // 2)):
+        ids, a, b = tracks.pair(first, first + hop)
+        if len(ids) >= MIN_POINTS:
+            _, left = fit_turn((a - centre) / focal_px, (b - centre) / focal_px, np.full(len(ids), 0.5 / focal_px))
+            shifts = left * focal_px
+            moving = np.linalg.norm(shifts, axis=1) > TURN_SHIFT * short_side
+            moments.append((frames[first].time, (a - centre)[moving], shifts[moving] / (hop * step), len(ids)))
+    return moments
+
+
+def _goes_round(found: list[tuple[Array, Array]], times: Array, tracks: Tracks) -> bool:
+    places = np.concatenate([place for place, _ in found])
+    shifts = np.concatenate([shift for _, shift in found])
+    speed = float(np.median(shifts[:, 0]))
+    one_way = float((np.sign(shifts[:, 0]) == np.sign(speed)).mean())
+    level = np.abs(shifts[:, 1]).mean() < LEVEL * np.abs(shifts[:, 0]).mean()
+    weight = np.sqrt([len(place) for place, _ in found])
+    drift = float(np.polyfit(times, [np.median(place[:, 0]) for place, _ in found], 1, w=weight)[0])
+    size = np.ptp(np.percentile(places, [8, 92], axis=0), axis=0)
+    off = np.abs(np.median(places, axis=0)) / (tracks.width, tracks.height)
+    large = size.min() > TURN_SIZE * min(tracks.height, tracks.width) and off.max() < TURN_CENTRE
+    round_it = abs(speed) * float(np.ptp(times)) > GOES_ROUND * size[0]
+    return bool(one_way > ONE_WAY and level and large and round_it and abs(drift) < STAYS * abs(speed))

@@ -1,0 +1,213 @@
+"""Naming from rates: what counts as an arc, as tracking, as a thing that turns, and which class lasts longest."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from dropletvideo.perception import camera_segments
+from dropletvideo.perception.camera_class import class_of, picture_weight, runs_of
+from dropletvideo.perception.camera_segments import Rates, with_arcs, with_tracking
+from dropletvideo.perception.camera_subject import turns_in_place
+from dropletvideo.perception.camera_tracks import TrackedFrame, Tracks
+from dropletvideo.perception.camera_windows import FOCAL_RATIOS, _least_between
+from dropletvideo.records import CameraMove
+from dropletvideo.world.config import WorldConfig
+from dropletvideo.world.shot import draw_shot
+
+SIDE, FOCAL_PX = 256, 280.0
+
+
+def rates(*pieces, spread=60.0, explained=1.0):
+    """Rates of pieces of eight windows each (quarter seconds), given as {axis: rate}."""
+    values = np.zeros((8 * len(pieces), 8))
+    for number, piece in enumerate(pieces):
+        for axis, value in piece.items():
+            values[8 * number : 8 * number + 8, camera_segments.AXES.index(axis)] = value
+    count = len(values)
+    edges = np.arange(count + 1) / 4
+    travels = np.abs(values[:, 4:7]).max(axis=1) > 0
+    return Rates(
+        times=edges[:-1] + 0.125,
+        starts=edges[:-1],
+        ends=edges[1:],
+        values=values,
+        spread=np.where(travels, np.broadcast_to(np.repeat(spread, count // np.size(spread)), count), 0.0),
+        travels=travels,
+        speed=np.linalg.norm(values[:, 4:7], axis=1),
+        explained=np.full(count, explained),
+        turns=np.zeros((count, 4)),
+        tracks=np.zeros(count, bool),
+    )
+
+
+def arcs_of(given):
+    return with_arcs(given, FOCAL_PX, SIDE).values[:, 7]
+
+
+def test_pan_against_truck_round_something_near_is_an_arc():
+    assert (arcs_of(rates({"pan": -12.0, "truck": 0.2})) == 12.0).all()
+    assert (arcs_of(rates({"pan": 12.0, "truck": 0.2})) == 0.0).all()
+
+
+def test_travel_ahead_or_far_beyond_the_pivot_is_no_arc():
+    assert not arcs_of(rates({"pan": -12.0, "truck": 0.1, "dolly": 0.2})).any()
+    assert not arcs_of(rates({"pan": -3.0, "truck": 0.3}, spread=30.0)).any()
+
+
+def test_a_piece_with_little_parallax_belongs_to_the_arc_beside_it():
+    weak = {"pan": -12.0, "truck": 0.2}
+    assert not arcs_of(rates(weak, spread=18.0)).any()
+    assert (arcs_of(rates(weak, weak, spread=[18.0, 60.0])) == 12.0).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "tracks"),
+    [
+        (rates({"truck": 0.1}), True),
+        (rates({"truck": 0.1}, explained=0.6), False),  # travel fits badly: things move, nothing is followed
+        (rates({"pan": 4.0}, explained=0.8), True),
+        (rates({"pan": 4.0}, explained=0.95), False),  # the pan explains the picture: nothing is held against it
+    ],
+    ids=["travel", "travel that explains little", "pan", "pan that explains all"],
+)
+def test_tracking_needs_a_travel_that_fits_or_a_pan_that_does_not(monkeypatch, given, tracks):
+    monkeypatch.setattr(camera_segments, "holds_subject", lambda *_: True)
+    monkeypatch.setattr(camera_segments, "basis", lambda _: np.zeros((1, 2, 4)))
+    window = type("W", (), {"m": None, "focal_px": FOCAL_PX})
+    told = with_tracking(given, [(0, 8)], [None] * 8, [window] * 8, (SIDE, SIDE))
+    assert told.tracks.all() == tracks
+
+
+def test_a_moment_of_tracking_in_a_long_clip_is_none(monkeypatch):
+    monkeypatch.setattr(camera_segments, "holds_subject", lambda *_: True)
+    monkeypatch.setattr(camera_segments, "basis", lambda _: np.zeros((1, 2, 4)))
+    window = type("W", (), {"m": None, "focal_px": FOCAL_PX})
+    given = rates({"truck": 0.1}, {"truck": 0.1})
+    told = with_tracking(given, [(0, 4), (4, 16)], [None] * 16, [window] * 16, (SIDE, SIDE))
+    assert not told.tracks[:4].any()
+    assert told.tracks[4:].all()
+
+
+def names(given, shake=0.0):
+    weights = picture_weight(given, FOCAL_PX / SIDE, SIDE)
+    return {run.axis for run in runs_of(given, [(at, at + 8) for at in range(0, len(given.times), 8)], weights, shake)}
+
+
+def test_spread_without_travel_does_not_hide_a_roll():
+    assert "roll" in names(rates({"roll": 11.0, "truck": 0.01}, spread=46.0))
+
+
+def test_travel_too_small_beside_a_wide_pan_is_not_named():
+    assert names(rates({"pan": -30.0, "truck": 0.004}, spread=4.0)) == {"pan"}
+    assert names(rates({"pan": -30.0, "truck": 0.08}, spread=60.0)) == {"pan", "truck"}
+
+
+def test_of_rise_and_forward_travel_the_greater_is_named():
+    assert names(rates({"pedestal": 0.1, "dolly": 0.2})) == {"dolly"}
+    assert names(rates({"pedestal": 0.2, "dolly": 0.1})) == {"pedestal"}
+    assert names(rates({"pedestal": 0.2, "dolly": 0.2})) == {"pedestal", "dolly"}
+
+
+def test_zoom_beside_a_tilt_needs_a_turn_that_fits():
+    assert names(rates({"tilt": 16.0, "zoom": 0.07})) == {"tilt", "zoom"}
+    assert names(rates({"tilt": 16.0, "zoom": 0.07}, explained=0.7)) == {"tilt"}
+
+
+def test_a_drift_within_the_shake_is_no_tilt():
+    assert names(rates({"tilt": 1.5})) == {"tilt"}
+    assert names(rates({"tilt": 1.5}), shake=0.8) == set()
+
+
+def test_the_last_sampled_frame_lasts_until_the_next_would_come():
+    pan, truck = CameraMove(move="pan_left", start=0.0, end=2.0), CameraMove(move="truck_left", start=2.0, end=3.9)
+    moves = [(pan, 0.1), (truck, 0.1)]
+    assert class_of(moves, 3.9) == "C2"
+    assert class_of(moves, 3.9, 0.125) == "C4"
+
+
+def test_the_focal_ratio_lies_between_those_that_were_tried():
+    true = 1.0
+    assert _least_between((np.log(FOCAL_RATIOS) - np.log(true)) ** 2) == pytest.approx(true, rel=0.01)
+    assert _least_between(-np.arange(len(FOCAL_RATIOS), dtype=float)) == FOCAL_RATIOS[-1]
+
+
+def tracked(thing, seconds=4.0):
+    """Tracks of a still backdrop with points of a thing in front: its function of seconds gives numbers and N,2."""
+    rng = np.random.default_rng(0)
+    backdrop = rng.uniform(6, 250, (120, 2))
+    frames = []
+    for time in np.arange(0, seconds, 0.125):
+        ids, places = thing(time)
+        xy = np.concatenate([backdrop, places]).astype(np.float32)
+        frames.append(TrackedFrame(float(time), np.concatenate([np.arange(120), 120 + ids]), xy, 1.0, (0.0, 0.0)))
+    return Tracks(SIDE, SIDE, 1.0, frames)
+
+
+def on_a_pillar(time):
+    """Points of the front half of a pillar that turns by 50 degrees a second; others come as they go."""
+    around = np.arange(-300.0, 90.0, 3.0) + 50.0 * time
+    places = np.column_stack([128 + 45 * np.sin(np.radians(around)), np.tile(np.linspace(90, 170, 13), 10)])
+    front = np.flatnonzero(np.abs(around) < 80)
+    return front, places[front]
+
+
+def sliding(time):
+    grid = np.stack(np.meshgrid(np.linspace(60, 120, 8), np.linspace(90, 170, 8)), axis=-1).reshape(-1, 2)
+    return np.arange(len(grid)), grid + np.array([18.0 * time, 0.0])
+
+
+def swinging(time):
+    ids, places = sliding(0.0)
+    return ids, places + np.array([50.0 + 20 * np.sin(3 * time), 0.0])
+
+
+@pytest.mark.parametrize(("thing", "turns"), [(on_a_pillar, True), (sliding, False), (swinging, False)])
+def test_a_thing_that_turns_in_place_is_told_from_one_that_goes_away_or_swings(thing, turns):
+    assert turns_in_place(tracked(thing), FOCAL_PX) is turns
+
+
+def test_nothing_that_moves_turns():
+    assert not turns_in_place(tracked(lambda _: (np.zeros(0, int), np.zeros((0, 2)))), FOCAL_PX)
+
+
+def test_points_are_looked_for_where_the_picture_goes():
+    # bars that repeat every 40 px: after a step of 34 the nearest alike lies 6 px on the wrong side
+    rng = np.random.default_rng(1)
+    tile = cv2.GaussianBlur(rng.integers(0, 255, (256, 40)).astype(np.float32), (0, 0), 2.5)
+    wide = np.tile(tile, (1, 40)) + 12 * cv2.GaussianBlur(rng.normal(0, 8, (256, 1600)).astype(np.float32), (0, 0), 3)
+    wide = cv2.normalize(wide, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    tracks, left = Tracks(), 0
+    for time, step in enumerate([0, 8, 16, 24, 30, 34, 34, 34, 34]):
+        left += step
+        tracks.add(wide[:, left : left + 256], float(time))
+    assert tracks.frames[-1].step[0] == pytest.approx(-34, abs=0.5)
+
+
+def difficulty():
+    path = Path(__file__).parents[2] / "benchmarks" / "camera_difficulty.py"
+    spec = importlib.util.spec_from_file_location("camera_difficulty", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_travel_before_one_flat_wall_is_called_undecidable_by_truth_alone():
+    rule = difficulty()
+    only = {
+        "compositions": {"single": 1.0},
+        "move_weights": {"dolly": 1.0},
+        "jitter_share": 0.0,
+        "ranges": {"dolly": (1.2, 1.5)},
+    }
+    for flat in (0.0, 1.0):
+        config = WorldConfig.validation().model_copy(update={**only, "flat_share": flat, "near_travel": True})
+        shot = draw_shot(12, config)
+        pixels = rule.evidence(shot)
+        assert rule.decidable(shot, pixels) is (flat == 0.0)
+        assert rule.difficulty(replace(shot, crf=35), pixels) > rule.difficulty(replace(shot, crf=18), pixels)
