@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from dropletvideo.errors import MediaError, RequestError
-from dropletvideo.generate.request import as_list, batch_size_of, fit_image, motions_of, settings_of
+from dropletvideo.generate.request import as_list, batch_size_of, fit_image, motions_of, settings_of, size_note
 from dropletvideo.model.presets import nano
 
 DEFAULTS = nano().defaults
@@ -27,8 +27,14 @@ def test_a_suffix_is_the_models_none_or_a_text():
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"num_frames": 16}, "nearest are 13 and 17"),
-        ({"height": 60}, "nearest is 64"),
+        ({"num_frames": 0}, "num_frames=0: need 1 or more"),
+        ({"height": 0}, "need 1 pixel"),
+        ({"scheduler": "euler"}, "one of ddim, dpm\\+\\+, unipc"),
+        ({"frame_fix": "pad"}, "one of exact, legacy"),
+        ({"guidance_rescale": 1.5}, "0 \\(off\\) to 1"),
+        ({"noise_aug": -0.1}, "noise_aug=-0.1: need 0 or more"),
+        ({"chunk_frames": 16}, "chunk_frames=16 cannot be encoded.*nearest are 13 and 17"),
+        ({"chunk_frames": 5, "overlap": 5}, "leaves nothing"),
         ({"num_inference_steps": 0}, "need 1 or more"),
         ({"guidance_scale": -1.0}, "need 0 or more"),
     ],
@@ -36,6 +42,23 @@ def test_a_suffix_is_the_models_none_or_a_text():
 def test_a_number_that_cannot_be_is_refused_with_one_that_can(asked, words):
     with pytest.raises(RequestError, match=words):
         settings_of(DEFAULTS, **asked)
+
+
+def test_any_frame_count_and_size_has_latents_and_a_rounded_size_is_told():
+    settings = settings_of(DEFAULTS, num_frames=18, height=60, width=71)
+    assert (settings.num_frames, settings.height, settings.width) == (18, 64, 64)
+    assert settings.latent(18).frames == settings.latent(21).frames == 6
+    assert settings.latent(1).frames == 1
+    assert settings_of(DEFAULTS, frame_fix="legacy").latent(18).frames == 5
+    assert size_note(settings, 60, 71) == "size 60x71 (height x width) becomes 64x64: sides are multiples of 16"
+    assert size_note(settings, None, 64) is None
+
+
+def test_default_and_none_are_the_models_values():
+    texts = DEFAULTS.model_copy(update={"negative_prompt": "Ugly."})
+    assert settings_of(texts, negative_prompt=None).negative_prompt == "Ugly."
+    assert settings_of(texts, negative_prompt="default").negative_prompt == "Ugly."
+    assert settings_of(texts, negative_prompt="").negative_prompt == ""
 
 
 def test_lists_are_one_per_video_or_one_for_all():
