@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from dropletvideo.cli.__main__ import application
 from dropletvideo.errors import RequestError
 from dropletvideo.generate import calibration
-from dropletvideo.generate.answer import Setup
 from dropletvideo.generate.calibration import levels_of
+from dropletvideo.generate.opened import Setup
 from dropletvideo.generate.provenance import model_digest, read_provenance
 from dropletvideo.generate.single import generate_file, repeat_file
 from dropletvideo.model.folder import load_defaults

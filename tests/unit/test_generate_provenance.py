@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from dropletvideo.cli.__main__ import application
 from dropletvideo.errors import MediaError, RequestError, WeightsError
-from dropletvideo.generate.answer import Setup
 from dropletvideo.generate.batch import generate_batch
+from dropletvideo.generate.opened import Setup
 from dropletvideo.generate.provenance import model_digest, read_provenance, sidecar_of
 from dropletvideo.generate.single import generate_file, repeat_file
-from dropletvideo.media import read_metadata, read_pictures, write_image, write_video
+from dropletvideo.media import read_metadata, read_pictures, read_video, write_image, write_video
 from dropletvideo.model.presets import nano
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "dropletvideo_tiny"
@@ -148,6 +148,14 @@ def test_a_file_without_a_request_is_told_so(tmp_path):
 def test_a_container_that_holds_no_pictures_is_refused_before_any_work(tmp_path):
     with pytest.raises(RequestError, match="--sidecar"):
         generate_file(tmp_path / "a.webm", {"prompt": "x"}, Setup(model="no such folder"))
+    with pytest.raises(RequestError, match="suffixes"):
+        generate_file(tmp_path / "a.gif", {"prompt": "x"}, Setup(model="no such folder"), sidecar=True)
+
+
+def test_a_webm_has_a_sidecar(model, tmp_path):
+    generate_file(tmp_path / "a.webm", {"prompt": "x"}, Setup(model=str(model)), sidecar=True)
+    assert read_provenance(tmp_path / "a.webm").provenance.request["prompt"] == "x"
+    assert len(read_video(tmp_path / "a.webm")) == 5
 
 
 def test_inspect_shows_request_pictures_and_digest(made, model, tmp_path):

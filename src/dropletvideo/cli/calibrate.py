@@ -39,8 +39,8 @@ def calibrate(  # noqa: PLR0917 - the options of the verb
     from dropletvideo import runtime
     from dropletvideo.cli.libraries import quiet_libraries
     from dropletvideo.generate import calibration as calibrating
-    from dropletvideo.generate.answer import Setup
     from dropletvideo.generate.calibration_page import write_page
+    from dropletvideo.generate.opened import Setup
     from dropletvideo.generate.provenance import write_whole
 
     runtime.set_up_logging()

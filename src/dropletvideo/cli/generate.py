@@ -12,13 +12,17 @@ import typer
 from dropletvideo.cli import generate_options as options
 
 if TYPE_CHECKING:
-    from dropletvideo.generate.answer import Setup
+    from dropletvideo.generate.opened import Setup
 
 
 def generate(  # noqa: PLR0917 - the options of the verb
     out: options.Out = None,
     model: options.Model = None,
     image: options.Image = None,
+    last_image: options.LastImage = None,
+    keyframes: options.Keyframes = None,
+    video: options.Video = None,
+    prompts: options.Prompts = None,
     prompt: options.Prompt = None,
     negative_prompt: options.NegativePrompt = None,
     prompt_suffix: options.PromptSuffix = None,
@@ -33,12 +37,21 @@ def generate(  # noqa: PLR0917 - the options of the verb
     seed: options.Seed = None,
     fit: options.Fit = None,
     frame_fix: options.FrameFix = None,
+    scheduler: options.Scheduler = None,
+    noise_aug: options.NoiseAug = None,
+    dynamic_guidance: options.DynamicGuidance = None,
+    guidance_rescale: options.GuidanceRescale = None,
+    chunk_frames: options.ChunkFrames = None,
+    overlap: options.Overlap = None,
     batch: options.Batch = None,
     batch_size: options.BatchSize = 16,
     source: options.Source = None,
     sidecar: options.Sidecar = False,
-    device: options.Device = "auto",
-    dtype: options.Dtype = "auto",
+    lora: options.Lora = None,
+    memory: options.Memory = None,
+    dry_run: options.DryRun = False,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Make a video from an image and a sentence, with the strength of motion under control.
@@ -55,28 +68,46 @@ def generate(  # noqa: PLR0917 - the options of the verb
     """
     given = dict(locals())
     asked = {name: given[name] for name in _ASKED} | {"num_frames": frames}
-    asked = {name: value for name, value in asked.items() if value is not None}
+    asked = _read_values({name: value for name, value in asked.items() if value is not None})
     from dropletvideo import runtime
     from dropletvideo.cli.libraries import quiet_libraries
-    from dropletvideo.generate.answer import Setup
 
     runtime.set_up_logging()
     quiet_libraries()
     runtime.stop_on_terminate()
     if source is not None:
-        facts = _repeat(source, out, model, asked, batch, sidecar)
+        run = {name: given[name] for name in _RUN if given[name]}
+        facts = _repeat(source, out, model, {**asked, **run}, sidecar)
+    elif dry_run:
+        _say_plan(batch, _setup(given), asked, batch_size, as_json)
+        return
     elif batch is not None:
-        _answer_batch(
-            batch, out, Setup(model=model or "nano", device=device, dtype=dtype), asked, batch_size, sidecar, as_json
-        )
+        _answer_batch(batch, out, _setup(given), asked, batch_size, sidecar, as_json)
         return
     else:
-        facts = _make_one(out, Setup(model=model or "nano", device=device, dtype=dtype), asked, sidecar)
+        facts = _make_one(out, _setup(given), asked, sidecar)
     typer.echo(json.dumps(facts, indent=2) if as_json else f"{facts['out']}  ({facts['seconds']:.1f} s)")
+
+
+def _setup(given: dict[str, Any]) -> Setup:
+    from dropletvideo.generate.lora import parse_lora
+    from dropletvideo.generate.opened import Setup
+
+    return Setup(
+        model=given["model"] or "nano",
+        loras=tuple(parse_lora(text) for text in given["lora"] or ()),
+        device=given["device"] or "auto",
+        dtype=given["dtype"] or "auto",
+        memory=given["memory"] or "high",
+    )
 
 
 _ASKED = (
     "image",
+    "last_image",
+    "keyframes",
+    "video",
+    "prompts",
     "prompt",
     "negative_prompt",
     "prompt_suffix",
@@ -90,8 +121,62 @@ _ASKED = (
     "seed",
     "fit",
     "frame_fix",
+    "scheduler",
+    "noise_aug",
+    "dynamic_guidance",
+    "guidance_rescale",
+    "chunk_frames",
+    "overlap",
 )
 """Options that are keys of a request; `frames` is its `num_frames`."""
+_RUN = ("batch", "lora", "device", "dtype", "memory", "dry_run")
+"""Options that --from does not take: the file says them."""
+
+
+def _read_values(asked: dict[str, Any]) -> dict[str, Any]:
+    """Options that are written out in text as the values they stand for."""
+    if "keyframes" in asked:
+        asked["keyframes"] = _keyframes(asked["keyframes"])
+    if "prompts" in asked:
+        asked["prompts"] = _time_line(asked["prompts"])
+    return asked
+
+
+def _keyframes(words: list[str]) -> dict[int, str]:
+    from dropletvideo.errors import RequestError
+
+    found: dict[int, str] = {}
+    for word in words:
+        number, equals, path = word.partition("=")
+        if not equals or not path or not number.strip().removeprefix("-").isdigit():
+            raise RequestError(f"--keyframe {word}: give FRAME=FILE, such as --keyframe 40=middle.png")
+        if int(number) in found:
+            raise RequestError(f"--keyframe {word}: frame {number} is given twice")
+        found[int(number)] = path
+    return found
+
+
+def _time_line(text: str) -> list[Any]:
+    """Entries from JSON, or from a file of JSON, of JSON lines, or of one prompt a line."""
+    from dropletvideo.errors import RequestError
+
+    is_inline = text.lstrip().startswith("[")
+    if not is_inline:
+        try:
+            text, name = Path(text).read_text(encoding="utf-8"), text
+        except (OSError, UnicodeDecodeError) as error:
+            raise RequestError(f"--prompts {text}: cannot be read ({error}); give a file or JSON") from error
+    else:
+        name = "JSON"
+    try:
+        if text.lstrip().startswith("["):
+            entries = json.loads(text)
+        else:
+            lines = [line for line in text.splitlines() if line.strip()]
+            entries = [json.loads(line) if line.lstrip().startswith("{") else line.strip() for line in lines]
+    except json.JSONDecodeError as error:
+        raise RequestError(f"--prompts {name}: is not valid JSON ({error})") from error
+    return list(entries)
 
 
 def _answer_batch(
@@ -104,6 +189,7 @@ def _answer_batch(
         raise RequestError("--batch needs --out DIR, the folder of the videos")
     if out.is_file():
         raise RequestError(f"--out {out}: is a file; with --batch give a folder")
+    asked = _from_here(asked)
     result = generate_batch(requests, out, setup=setup, batch_size=batch_size, sidecar=sidecar, **asked)
     if as_json:
         typer.echo(json.dumps({**vars(result), "manifest": str(result.manifest)}, indent=2))
@@ -112,6 +198,29 @@ def _answer_batch(
     if result.failed:
         typer.echo(f"{result.failed} requests failed; see {out / ERRORS}", err=True)
         raise typer.Exit(3)
+
+
+def _say_plan(batch: Path | None, setup: Setup, asked: dict[str, Any], batch_size: int, as_json: bool) -> None:
+    from dropletvideo.generate.asked import parse_request, read_requests
+    from dropletvideo.generate.dry_run import plan_requests
+
+    if batch is None:
+        plan = plan_requests(setup, [parse_request(asked, "request")])
+    else:
+        requests, _ = read_requests(batch, _from_here(asked))
+        plan = plan_requests(setup, requests, base=batch.parent, batch_size=batch_size)
+    typer.echo(json.dumps(plan.facts(), indent=2) if as_json else "\n".join(plan.lines()))
+    if plan.failures:
+        raise typer.Exit(3)
+
+
+def _from_here(asked: dict[str, Any]) -> dict[str, Any]:
+    """Files named on the command line lie relative to the working folder, those of rows to the requests file."""
+    paths: dict[str, Any] = {
+        name: str(Path(asked[name]).resolve()) for name in ("image", "last_image", "video") if name in asked
+    }
+    frames = {number: str(Path(name).resolve()) for number, name in asked.get("keyframes", {}).items()}
+    return {**asked, **paths, **({"keyframes": frames} if frames else {})}
 
 
 def _make_one(out: Path | None, setup: Setup, asked: dict[str, Any], sidecar: bool) -> dict[str, Any]:
@@ -124,14 +233,13 @@ def _make_one(out: Path | None, setup: Setup, asked: dict[str, Any], sidecar: bo
     return _facts(target, provenance, started)
 
 
-def _repeat(
-    source: Path, out: Path | None, model: str | None, asked: dict[str, Any], batch: Path | None, sidecar: bool
-) -> dict[str, Any]:
+def _repeat(source: Path, out: Path | None, model: str | None, asked: dict[str, Any], sidecar: bool) -> dict[str, Any]:
     from dropletvideo.errors import RequestError
     from dropletvideo.generate.single import repeat_file
 
-    if asked or batch is not None:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in [*asked, *(["batch"] if batch else [])])
+    video = asked.pop("video", None)
+    if asked:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
         raise RequestError(
             f"--from repeats a file as it was made: leave out {names}, or make a new video without --from"
         )
@@ -139,7 +247,7 @@ def _repeat(
     if target.resolve() == source.resolve():
         raise RequestError(f"--out {target}: is the file to repeat; name another one")
     started = time.perf_counter()
-    provenance = repeat_file(source, target, model=model, sidecar=sidecar)
+    provenance = repeat_file(source, target, model=model, video=video, sidecar=sidecar)
     same = target.read_bytes() == source.read_bytes()
     return {**_facts(target, provenance, started), "same_bytes": same}
 
@@ -157,7 +265,6 @@ def _facts(out: Path, provenance: Any, started: float) -> dict[str, Any]:
 
 def _video_path(out: Path | None) -> Path:
     from dropletvideo.errors import RequestError
-    from dropletvideo.media import VIDEO_SUFFIXES
 
     if out is None:
         raise RequestError("--out FILE.mp4 is missing: name the video")
@@ -165,6 +272,4 @@ def _video_path(out: Path | None) -> Path:
         raise RequestError(
             f"--out {out}: is a folder; give a file such as {out / 'video.mp4'} (a folder goes with --batch)"
         )
-    if out.suffix.lower() not in VIDEO_SUFFIXES:
-        raise RequestError(f"--out {out}: needs a video suffix such as .mp4 (a folder goes with --batch)")
     return out

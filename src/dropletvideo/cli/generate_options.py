@@ -17,6 +17,32 @@ Image = Annotated[
     str | None,
     typer.Option("--image", metavar="FILE", help="first frame; without one the text decides", rich_help_panel=_WHAT),
 ]
+LastImage = Annotated[
+    str | None, typer.Option("--last-image", metavar="FILE", help="last frame", rich_help_panel=_WHAT)
+]
+Keyframes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keyframes",
+        "--keyframe",
+        metavar="FRAME=FILE",
+        help="an image at a frame, -1 is the last; once for each",
+        rich_help_panel=_WHAT,
+    ),
+]
+Video = Annotated[
+    str | None,
+    typer.Option("--video", metavar="FILE", help="go on from it; --frames counts its own too", rich_help_panel=_WHAT),
+]
+Prompts = Annotated[
+    str | None,
+    typer.Option(
+        "--prompts",
+        metavar="FILE|JSON",
+        help="a time line, [{prompt, motion, num_frames}], instead of --prompt and --frames",
+        rich_help_panel=_WHAT,
+    ),
+]
 Prompt = Annotated[
     str | None, typer.Option("--prompt", help="what is seen and what the camera does", rich_help_panel=_WHAT)
 ]
@@ -59,6 +85,39 @@ FrameFix = Annotated[
         "--frame-fix", metavar="exact|legacy", help="legacy: the published code's frame count", rich_help_panel=_HOW
     ),
 ]
+Scheduler = Annotated[
+    str | None, typer.Option("--scheduler", metavar="ddim|dpm++|unipc", help="sampler", rich_help_panel=_HOW)
+]
+NoiseAug = Annotated[
+    float | None,
+    typer.Option("--noise-aug", help="noise on given images: more motion, less likeness", rich_help_panel=_HOW),
+]
+DynamicGuidance = Annotated[
+    bool | None,
+    typer.Option("--dynamic-guidance/--no-dynamic-guidance", help="guidance rises over steps", rich_help_panel=_HOW),
+]
+GuidanceRescale = Annotated[
+    float | None,
+    typer.Option("--guidance-rescale", help="0 to 1, against burnt colours of high guidance", rich_help_panel=_HOW),
+]
+ChunkFrames = Annotated[
+    int | None, typer.Option("--chunk-frames", help="frames made at once in a long video, 4k+1", rich_help_panel=_HOW)
+]
+Overlap = Annotated[
+    int | None, typer.Option("--overlap", help="frames that a chunk sees of the one before, 4k+1", rich_help_panel=_HOW)
+]
+Memory = Annotated[
+    str | None,
+    typer.Option("--memory", metavar="high|balanced|low", help="low: slower, needs least", rich_help_panel=_RUN),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="check, and say memory and time per step without a video", rich_help_panel=_RUN),
+]
+Lora = Annotated[
+    list[str] | None,
+    typer.Option("--lora", metavar="PATH[:scale]", help="a LoRA on the model; once for each", rich_help_panel=_RUN),
+]
 Batch = Annotated[
     Path | None, typer.Option("--batch", metavar="REQUESTS.jsonl", help="answer many requests", rich_help_panel=_MANY)
 ]
@@ -75,9 +134,10 @@ Sidecar = Annotated[
     bool, typer.Option("--sidecar", help="keep the request beside the video, not inside", rich_help_panel=_RUN)
 ]
 Device = Annotated[
-    str, typer.Option("--device", metavar="auto|cpu|cuda|cuda:N|mps", help="where", rich_help_panel=_RUN)
+    str | None, typer.Option("--device", metavar="auto|cpu|cuda|cuda:N|mps", help="where", rich_help_panel=_RUN)
 ]
 Dtype = Annotated[
-    str, typer.Option("--dtype", metavar="auto|float32|bfloat16|float16", help="number type", rich_help_panel=_RUN)
+    str | None,
+    typer.Option("--dtype", metavar="auto|float32|bfloat16|float16", help="number type", rich_help_panel=_RUN),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON", rich_help_panel=_RUN)]

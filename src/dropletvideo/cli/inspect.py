@@ -53,7 +53,7 @@ def _print(facts: dict[str, Any]) -> None:
     table.add_row("model", Text(f"{facts['model']['name']}  {facts['model']['digest']}"))
     for lora in facts["loras"]:
         table.add_row("lora", Text(f"{lora['name']}:{lora['scale']:g}  {lora['digest']}"))
-    for name, value in facts["request"].items():
+    for name, value in sorted(facts["request"].items(), key=lambda item: _place(item[0])):
         table.add_row(name, Text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
     for picture in facts["pictures"]:
         place = f" at frame {picture['frame']}" if picture["frame"] is not None else ""
@@ -64,3 +64,11 @@ def _print(facts: dict[str, Any]) -> None:
         made += f", {facts['call']['place'] + 1} of {facts['call']['size']} in one call"
     table.add_row("made with", Text(made))
     Console().print(table)
+
+
+def _place(name: str) -> int:
+    """What is seen comes before how it was made."""
+    from dropletvideo.generate.asked import GenerateRequest
+
+    known = list(GenerateRequest.model_fields)
+    return known.index(name) if name in known else len(known)

@@ -5,171 +5,155 @@ Files of one video and of a batch are made here alike, so that a video can be re
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from dropletvideo import __version__, runtime
-from dropletvideo.errors import DropletError, RequestError
-from dropletvideo.generate.asked import GenerateRequest
-from dropletvideo.generate.pipeline import DropletVideoPipeline, to_uint8
+from dropletvideo.generate.asked import PER_VIDEO, GenerateRequest
+from dropletvideo.generate.job import Job, job_of, to_uint8
+from dropletvideo.generate.opened import Known, OpenModel, memory_explained, motion_of
+from dropletvideo.generate.pipeline import CALL_DEFAULTS
 from dropletvideo.generate.provenance import (
     CallNote,
-    ModelNote,
     Picture,
     Provenance,
-    model_digest,
+    VideoNote,
+    file_digest,
     write_generated,
 )
-from dropletvideo.generate.request import fit_image, settings_of
+from dropletvideo.generate.timeline import Segment
+from dropletvideo.model.presets import ModelDefaults
 
-logger = logging.getLogger(__name__)
-
-_SHARED = (
-    "negative_prompt",
-    "prompt_suffix",
-    "num_frames",
-    "height",
-    "width",
-    "num_inference_steps",
-    "guidance_scale",
-    "max_sequence_length",
-    "fit",
-    "frame_fix",
+_SHARED = tuple(
+    name for name in GenerateRequest.model_fields if name not in (*PER_VIDEO, "id", "speed") and name in CALL_DEFAULTS
 )
 """Arguments that all videos of one call share; the others are lists with one entry per video."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setup:
-    """Which model, and how it is run."""
-
-    model: str = "nano"
-    device: str = "cpu"
-    dtype: str = "float32"
-
-
-@dataclass(frozen=True)
-class OpenModel:
-    """A loaded pipeline and what its videos say of it."""
-
-    pipeline: DropletVideoPipeline
-    note: ModelNote
-    made_with: dict[str, Any]
+Frames = Iterable[NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A request with every default filled in, and its conditioning images at the model's size."""
+    """A request with every default filled in, its images at the model's size, and the file of the video it goes on
+    from.
+    """
 
     request: GenerateRequest
     pictures: tuple[Picture, ...] = ()
+    video: Path | None = None
 
     @property
     def shared(self) -> dict[str, Any]:
         """What must be equal for requests to share a call."""
-        return {name: getattr(self.request, name) for name in _SHARED}
+        given = {name: getattr(self.request, name) for name in _SHARED}
+        given["prompt_suffix"] = given["prompt_suffix"] or ""  # None is "none" there, not "the default"
+        return {name: value for name, value in given.items() if value is not None}
 
     def picture(self, role: str) -> NDArray[np.uint8] | None:
         """The image of a role, None without one."""
         return next((picture.pixels for picture in self.pictures if picture.role == role), None)
 
-
-ImageCache = dict[tuple[str, int, int, str], NDArray[np.uint8]]
-
-
-def open_model(setup: Setup) -> OpenModel:
-    """Load a model for answering.
-
-    Raises:
-        WeightsError: the folder or a part is missing, damaged or of another model.
-        ConfigError: a device or number type that cannot be had.
-    """
-    device = runtime.pick_device(setup.device)
-    dtype = runtime.pick_dtype(setup.dtype, device)
-    digest = model_digest(setup.model)
-    pipeline = DropletVideoPipeline.from_pretrained(setup.model, torch_dtype=dtype, device=device)
-    pipeline.set_progress_bar_config(disable=True)
-    return OpenModel(pipeline, ModelNote(name=setup.model, digest=digest), _made_with(device, dtype))
+    @property
+    def keyframes(self) -> dict[int, NDArray[np.uint8]] | None:
+        """Images by frame number, None without one."""
+        own = {int(p.frame): p.pixels for p in self.pictures if p.role == "keyframes" and p.frame is not None}
+        return own or None
 
 
-def prepare(
-    request: GenerateRequest, model: OpenModel, base: Path = Path(), known: ImageCache | None = None
-) -> Prepared:
+def prepare(request: GenerateRequest, known: Known, base: Path = Path()) -> Prepared:
     """Fill the defaults in and bring the conditioning images to size; `base` is what paths are relative to.
 
-    `known` keeps images that several requests share.
-
     Raises:
-        RequestError: a size or number that is not valid.
-        MediaError: an image that is missing or none.
+        RequestError: values that are out of range or do not go together.
+        MediaError: an image or video that is missing or none.
     """
-    defaults = model.pipeline.defaults
-    settings = settings_of(
-        defaults,
-        num_frames=request.num_frames,
-        height=request.height,
-        width=request.width,
-        num_inference_steps=request.num_inference_steps,
-        guidance_scale=request.guidance_scale,
-        text_length=request.max_sequence_length,
-        prompt_suffix=request.prompt_suffix,
-        negative_prompt=request.negative_prompt,
-        fit=request.fit,
-    ).model_dump()
+    motion = motion_of(request, known)
+    paths = {
+        name: None if getattr(request, name) is None else base / getattr(request, name)
+        for name in ("image", "last_image", "video")
+    }
+    keyframes = {number: base / name for number, name in (request.keyframes or {}).items()} or None
+    row = Prepared(request)
+    own = {"prompt": request.prompt, "motion": motion, "seed": request.seed, "keyframes": keyframes}
+    job = job_of(known.defaults, **{**CALL_DEFAULTS, **row.shared, **own, **paths})
+    settings = job.settings.model_dump()
     settings["max_sequence_length"] = settings.pop("text_length")
-    filled = request.model_copy(
-        update={
-            **{key: value for key, value in settings.items() if key in GenerateRequest.model_fields},
-            "motion": motion_of(request, model),
-            "frame_fix": request.frame_fix or "exact",
-        }
-    )
-    return Prepared(filled, _pictures(filled, base, known if known is not None else {}))
+    filled = {name: value for name, value in settings.items() if name in GenerateRequest.model_fields}
+    if request.prompts is not None:
+        filled["num_frames"] = None
+        filled["prompts"] = _filled_parts(request.prompts, motion, known.defaults.num_frames)
+    request = request.model_copy(update={**filled, "motion": motion})
+    return Prepared(request, _pictures(request, job), paths["video"])
 
 
-def answer(
-    model: OpenModel, rows: Sequence[Prepared], advance: Callable[[], None] | None = None
-) -> list[NDArray[np.uint8]]:
-    """One call for all rows (equal `shared`): a video F,H,W,3 uint8 each; `advance` is told of every step.
+def answer(model: OpenModel, rows: Sequence[Prepared], advance: Callable[[], None] | None = None) -> list[Frames]:
+    """One call for all rows (equal `shared`): a video each as runs F,H,W,3 uint8; `advance` is told of every step.
+
+    A single video comes as it is made, so that a long one is never in memory as a whole.
 
     Raises:
         RequestError: what was asked does not go together.
-        DropletError: out of memory, with what to try.
+        DropletError: out of memory, with what to try. A single video raises both while it is read.
     """
 
     def told(_pipeline: Any, _number: int, _timestep: int, _tensors: Any) -> None:
         if advance:
             advance()
 
-    with _memory_explained(model, rows):
-        frames = model.pipeline(
-            image=[row.picture("image") for row in rows],
-            prompt=[row.request.prompt for row in rows],
-            motion=[float(row.request.motion or 0) for row in rows],
-            generator=[torch.Generator().manual_seed(row.request.seed) for row in rows],
-            output_type="np",
-            callback_on_step_end=told,
-            **rows[0].shared,
-        ).frames
-        return list(to_uint8(frames))
+    asked = call_arguments(rows)
+    if len(rows) == 1:
+        return [_streamed(model, rows, asked, told)]
+    with _explained(model, rows):
+        frames = model.pipeline(**asked, output_type="np", callback_on_step_end=told).frames
+        return [[video] for video in to_uint8(frames)]
+
+
+def call_arguments(rows: Sequence[Prepared]) -> dict[str, Any]:
+    """The pipeline's arguments for rows that share a call."""
+    listed: dict[str, Any] = {
+        "image": [row.picture("image") for row in rows],
+        "last_image": [row.picture("last_image") for row in rows],
+        "keyframes": [row.keyframes for row in rows],
+        "prompt": [row.request.prompt for row in rows],
+        "motion": [row.request.motion for row in rows],
+        "seed": [row.request.seed for row in rows],
+    }
+    if rows[0].shared.get("prompts") is not None:
+        listed["prompt"] = ""
+    videos = [str(row.video) for row in rows if row.video is not None]
+    return {**listed, **rows[0].shared, "video": videos or None}
+
+
+def job_for(defaults: ModelDefaults, rows: Sequence[Prepared]) -> Job:
+    """The job of a call, without a word to the user."""
+    return job_of(defaults, **{**CALL_DEFAULTS, **call_arguments(rows)})
+
+
+def _explained(model: OpenModel, rows: Sequence[Prepared]) -> AbstractContextManager[None]:
+    request = rows[0].request
+    size = f"{request.width}x{request.height}x{job_for(model.pipeline.defaults, rows).settings.num_frames}"
+    return memory_explained(f"at {size}, {len(rows)} at once", model.made_with["memory"], model.made_with["device"])
+
+
+def _streamed(model: OpenModel, rows: Sequence[Prepared], asked: dict[str, Any], told: Any) -> Frames:
+    with _explained(model, rows):
+        yield from model.pipeline.stream(model.pipeline.prepare(**asked), told)
 
 
 def write_answer(
-    path: Path, frames: NDArray[np.uint8], model: OpenModel, rows: Sequence[Prepared], place: int, *, sidecar: bool
+    path: Path, frames: Frames, model: OpenModel, rows: Sequence[Prepared], place: int, *, sidecar: bool
 ) -> Provenance:
     """Write the video of `rows[place]`, made in one call with the others, with its provenance."""
     row = rows[place]
     provenance = Provenance(
         request=row.request.model_dump(exclude_none=True, exclude={"id"}, mode="json"),
+        video=None if row.video is None else VideoNote(name=str(row.request.video), digest=file_digest(row.video)),
         model=model.note,
+        loras=model.loras,
         call=CallNote(size=len(rows), place=place, is_motion_shared=len({other.request.motion for other in rows}) == 1),
         made_with=model.made_with,
     )
@@ -190,68 +174,23 @@ def same_call(row: Prepared, call: CallNote) -> list[Prepared]:
     return [row if place == call.place else other for place in range(call.size)]
 
 
-def motion_of(request: GenerateRequest, model: OpenModel) -> float:
-    """M of a request: its own, that of its speed on the model's measured curve, or the model's default.
-
-    Raises:
-        RequestError: a speed without a curve of these very weights.
-    """
-    defaults = model.pipeline.defaults
-    if request.speed is None or request.motion is not None:  # a repeated request keeps its M beside the speed asked
-        return request.motion if request.motion is not None else defaults.motion
-    curve = defaults.motion_calibration
-    if curve is None or curve.model_digest != model.note.digest:
-        why = "is not calibrated" if curve is None else "was calibrated with other weights"
-        raise RequestError(
-            f"speed={request.speed:g}: {model.note.name} {why}; run droplet calibrate --model {model.note.name} "
-            "--out DIR, or give motion"
-        )
-    return curve.motion_at(request.speed)
+def _pictures(request: GenerateRequest, job: Job) -> tuple[Picture, ...]:
+    """The frames that images give, as the model sees them, each under the argument that it came by."""
+    last = job.settings.num_frames - 1
+    pictures = []
+    for number, pixels in sorted(job.given[0].items()):
+        frame = ((pixels.permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8)
+        if number == 0 and request.image is not None:
+            pictures.append(Picture("image", frame))
+        elif number == last and request.last_image is not None:
+            pictures.append(Picture("last_image", frame))
+        else:
+            pictures.append(Picture("keyframes", frame, number))
+    return tuple(pictures)
 
 
-def _pictures(request: GenerateRequest, base: Path, known: ImageCache) -> tuple[Picture, ...]:
-    if request.image is None:
-        return ()
-    return (Picture("image", _fitted(request, base / request.image, known)),)
-
-
-def _fitted(request: GenerateRequest, path: Path, known: ImageCache) -> NDArray[np.uint8]:
-    height, width, fit = int(request.height or 0), int(request.width or 0), request.fit or "crop"
-    key = (str(path), height, width, fit)
-    if key not in known:
-        known[key] = fit_image(path, height, width, fit)
-    return known[key]
-
-
-def _made_with(device: str, dtype: torch.dtype) -> dict[str, Any]:
-    """What beside request and weights decides the last digits."""
-    return {
-        "dropletvideo": __version__,
-        "torch": torch.__version__,
-        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
-        "dtype": str(dtype).removeprefix("torch."),
-        "threads": torch.get_num_threads(),
-    }
-
-
-@contextmanager
-def _memory_explained(model: OpenModel, rows: Sequence[Prepared]) -> Iterator[None]:
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not is_memory_error(error):
-            raise
-        request = rows[0].request
-        size = f"{request.width}x{request.height}x{request.num_frames}"
-        raise DropletError(
-            f"out of memory at {size}, {len(rows)} at once, on {model.made_with['device']}: try a smaller size, "
-            "fewer frames or, in a batch, a smaller --batch-size"
-        ) from error
-
-
-def is_memory_error(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out; the CPU allocator says so in words alone."""
-    words = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and ("can't allocate memory" in words or "not enough memory" in words)
+def _filled_parts(parts: Sequence[Segment], motion: float, num_frames: int) -> tuple[Segment, ...]:
+    return tuple(
+        part.model_copy(update={"motion": part.motion or motion, "num_frames": part.num_frames or num_frames})
+        for part in parts
     )

@@ -6,16 +6,20 @@ import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dropletvideo.errors import RequestError
 from dropletvideo.generate.request import Fit
+from dropletvideo.generate.timeline import Segment
 from dropletvideo.model.vae import FrameFix
 
 CARRIED = ("camera", "events", "reference_video", "group", "prompt_original", "name", "dimension", "tags")
 """Keys that evaluation reads from the manifest; they pass through, as all unknown ones do."""
+
+PER_VIDEO = ("image", "last_image", "keyframes", "video", "prompt", "motion", "seed")
+"""Arguments that are lists with one entry per video of a call; the others are shared by all of them."""
 
 
 class GenerateRequest(BaseModel):
@@ -25,7 +29,11 @@ class GenerateRequest(BaseModel):
 
     Attributes:
         id: name of the video in a batch, `OUT/ID.mp4`.
-        image: first frame; without one the text alone decides.
+        image: first frame; without image, last_image, keyframes and video the text alone decides.
+        last_image: last frame.
+        keyframes: frame number to image, -1 is the last frame.
+        video: goes on from this file; `num_frames` counts its frames too.
+        prompts: a time line of `{prompt, motion, num_frames}`, instead of `prompt` and `num_frames`.
         motion: M, frames per second of the scene; low is fast.
         speed: 0 slowest to 1 fastest within the calibrated range, instead of `motion`.
         prompt_suffix: appended after one space; "default" is the model's, None or "" is none.
@@ -36,6 +44,10 @@ class GenerateRequest(BaseModel):
     id: str = Field(default="video", min_length=1, pattern=r"^[^/\\]+$")
     prompt: str = ""
     image: str | None = None
+    last_image: str | None = None
+    keyframes: dict[int, str] | None = None
+    video: str | None = None
+    prompts: tuple[Segment, ...] | None = None
     motion: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     speed: float | None = Field(default=None, ge=0, le=1)
     seed: int = 0
@@ -49,6 +61,20 @@ class GenerateRequest(BaseModel):
     max_sequence_length: int | None = None
     fit: Fit | None = None
     frame_fix: FrameFix | None = None
+    scheduler: Literal["ddim", "dpm++", "unipc"] | None = None
+    noise_aug: float | None = None
+    dynamic_guidance: bool | None = None
+    guidance_rescale: float | None = None
+    chunk_frames: int | None = None
+    overlap: int | None = None
+
+    @field_validator("prompts", mode="before")
+    @classmethod
+    def _plain_texts(cls, entries: Any) -> Any:
+        """A plain text is an entry of the time line; "" is no time line."""
+        if isinstance(entries, list | tuple):
+            return tuple({"prompt": entry} if isinstance(entry, str) else entry for entry in entries)
+        return entries
 
     @model_validator(mode="after")
     def _check(self) -> GenerateRequest:
@@ -62,12 +88,13 @@ class GenerateRequest(BaseModel):
 
     def group_key(self) -> str:
         """Equal for requests that may share a call."""
-        own = {"id", "prompt", "image", "motion", "speed", "seed", *(self.model_extra or {})}
+        own = {*PER_VIDEO, "id", "speed", *(self.model_extra or {})} - {"video"}
         return self.model_dump_json(exclude=own)
 
     def files(self) -> list[str]:
         """Every file whose content the video depends on."""
-        return [self.image] if self.image is not None else []
+        named = (self.image, self.last_image, self.video, *(self.keyframes or {}).values())
+        return [name for name in named if name is not None]
 
 
 def parse_request(row: Mapping[str, Any], where: str, defaults: Mapping[str, Any] | None = None) -> GenerateRequest:

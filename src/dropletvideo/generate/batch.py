@@ -17,23 +17,15 @@ from typing import Any
 
 from dropletvideo import runtime
 from dropletvideo.errors import DropletError
-from dropletvideo.generate.answer import (
-    ImageCache,
-    OpenModel,
-    Prepared,
-    Setup,
-    answer,
-    open_model,
-    prepare,
-    write_answer,
-)
+from dropletvideo.generate.answer import Frames, Prepared, answer, prepare, write_answer
 from dropletvideo.generate.asked import GenerateRequest, read_requests
+from dropletvideo.generate.opened import OpenModel, Setup, open_model
 from dropletvideo.tables.lock import locked
 
 logger = logging.getLogger(__name__)
 
 MANIFEST, ERRORS = "manifest.jsonl", "errors.jsonl"
-_PATHS = ("image", "reference_video")
+_PATHS = ("image", "last_image", "video", "reference_video")
 Outcome = tuple[GenerateRequest, Prepared | Exception]
 
 
@@ -153,10 +145,9 @@ def _answered(model: OpenModel, requests: Sequence[GenerateRequest], plan: Batch
         for at in range(0, len(same), plan.batch_size):
             ready: list[tuple[GenerateRequest, Prepared]] = []
             outcomes: list[Outcome] = []
-            images: ImageCache = {}
             for request in same[at : at + plan.batch_size]:
                 try:
-                    ready.append((request, prepare(request, model, plan.base, images)))
+                    ready.append((request, prepare(request, model.known, plan.base)))
                 except DropletError as error:
                     outcomes.append((request, error))
             yield outcomes + _made(model, ready, plan)
@@ -169,19 +160,29 @@ def _made(model: OpenModel, ready: Sequence[tuple[GenerateRequest, Prepared]], p
     rows = [row for _, row in ready]
     try:
         videos = answer(model, rows)
+        if len(ready) == 1:
+            return [_written(model, rows, 0, ready[0][0], videos, plan)]
     except Exception as error:  # the runner: whatever one row does, the others go on
         if len(ready) == 1:
             return [(ready[0][0], error)]
         logger.warning("a call of %d rows failed (%s); trying them one by one", len(ready), error)
         return [outcome for one in ready for outcome in _made(model, [one], plan)]
-    outcomes: list[Outcome] = []
-    for place, (request, row) in enumerate(ready):
-        try:
-            write_answer(plan.out / f"{request.id}.mp4", videos[place], model, rows, place, sidecar=plan.sidecar)
-            outcomes.append((request, row))
-        except DropletError as error:
-            outcomes.append((request, error))
-    return outcomes
+    return [_written(model, rows, place, request, videos, plan) for place, (request, _) in enumerate(ready)]
+
+
+def _written(
+    model: OpenModel,
+    rows: Sequence[Prepared],
+    place: int,
+    request: GenerateRequest,
+    videos: Sequence[Frames],
+    plan: BatchPlan,
+) -> Outcome:
+    try:
+        write_answer(plan.out / f"{request.id}.mp4", videos[place], model, rows, place, sidecar=plan.sidecar)
+    except DropletError as error:
+        return request, error
+    return request, rows[place]
 
 
 def _groups(requests: Sequence[GenerateRequest]) -> list[list[GenerateRequest]]:
@@ -198,6 +199,13 @@ def _manifest_row(request: GenerateRequest, row: Prepared, plan: BatchPlan, key:
     for name in _PATHS:
         if asked.get(name):
             asked[name] = str((plan.base / asked[name]).resolve())
+    if "keyframes" in asked:
+        asked["keyframes"] = {at: str((plan.base / name).resolve()) for at, name in asked["keyframes"].items()}
+    if "video" in asked:
+        asked["continues"] = asked.pop("video")  # `video` is what was made
+    if "prompts" in asked:
+        asked["timeline"] = asked.pop("prompts")
+        asked["prompt"] = " ".join(part["prompt"] for part in asked["timeline"])
     return {
         **asked,
         "id": request.id,
@@ -210,8 +218,12 @@ def _manifest_row(request: GenerateRequest, row: Prepared, plan: BatchPlan, key:
 
 def _key(request: GenerateRequest, model: OpenModel, plan: BatchPlan) -> str:
     """Identity of a request to a model, the content of its files included."""
-    precision = model.made_with["dtype"]
-    digest = hashlib.blake2b(f"{model.note.digest}\n{precision}\n{request.model_dump_json()}".encode(), digest_size=12)
+    how = [
+        model.made_with["dtype"],
+        model.made_with["memory"],
+        *(f"{lora.digest}:{lora.scale}" for lora in model.loras),
+    ]
+    digest = hashlib.blake2b(f"{model.note.digest}\n{how}\n{request.model_dump_json()}".encode(), digest_size=12)
     for name in request.files():
         path = plan.base / name
         if path.is_file():

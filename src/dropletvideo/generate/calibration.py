@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from dropletvideo import runtime
 from dropletvideo.errors import MediaError, RequestError, WeightsError
-from dropletvideo.generate.answer import Setup
 from dropletvideo.generate.asked import read_requests
 from dropletvideo.generate.batch import generate_batch
+from dropletvideo.generate.opened import Setup
 from dropletvideo.generate.provenance import model_digest, model_folder, write_whole
 from dropletvideo.media import write_image
 from dropletvideo.model.folder import DEFAULTS_FILE, load_defaults

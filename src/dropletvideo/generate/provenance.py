@@ -10,10 +10,11 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,10 @@ from dropletvideo.model.folder import PARTS, SHIPPED, shipped_folder
 
 SIDECAR_SUFFIX = ".provenance.json"
 FORMAT = 1
+CODECS: Mapping[str, str] = MappingProxyType(
+    {".mp4": "libx264", ".m4v": "libx264", ".mov": "libx264", ".mkv": "libx264", ".webm": "libvpx-vp9"}
+)
+"""Containers that are written here."""
 _BLOCK = 1 << 20
 
 
@@ -73,6 +78,15 @@ class LoraNote(BaseModel):
     scale: float
 
 
+class VideoNote(BaseModel):
+    """The video that was gone on from: too long to carry along, so its file is needed again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    digest: str
+
+
 class CallNote(BaseModel):
     """The call that a video came from: arithmetic rounds by a batch's size, so a repetition needs both numbers."""
 
@@ -91,6 +105,7 @@ class Provenance(BaseModel):
     format: int = FORMAT
     request: dict[str, Any]
     pictures: tuple[PictureNote, ...] = ()
+    video: VideoNote | None = None
     model: ModelNote
     loras: tuple[LoraNote, ...] = ()
     call: CallNote = CallNote()
@@ -107,14 +122,14 @@ class Record:
 
 def write_generated(
     path: Path,
-    frames: NDArray[np.uint8],
+    frames: Iterable[NDArray[np.uint8]],
     provenance: Provenance,
     pictures: Sequence[Picture],
     *,
     playback_fps: float,
     sidecar: bool = False,
 ) -> None:
-    """Write F,H,W,3 uint8 frames with their provenance inside the file or, with `sidecar`, beside it.
+    """Write frames (runs F,H,W,3 uint8) with their provenance inside the file or, with `sidecar`, beside it.
 
     Raises:
         RequestError: the container holds no pictures; a sidecar does.
@@ -122,28 +137,31 @@ def write_generated(
     """
     notes = tuple(PictureNote(role=picture.role, frame=picture.frame) for picture in pictures)
     tag = provenance.model_copy(update={"pictures": notes}).model_dump(mode="json")
+    check_container(path, sidecar=sidecar)
+    codec = CODECS[path.suffix.lower()]
     if sidecar:
-        write_video(path, frames, playback_fps=playback_fps)
-        content = {**tag, "video": _file_digest(path), "png": [_encoded(picture.pixels) for picture in pictures]}
+        write_video(path, frames, playback_fps=playback_fps, codec=codec)
+        content = {**tag, "made": file_digest(path), "png": [_encoded(picture.pixels) for picture in pictures]}
         write_whole(sidecar_of(path), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
         return
-    check_container(path)
-    write_video(
-        path, frames, playback_fps=playback_fps, metadata=tag, pictures=[picture.pixels for picture in pictures]
-    )
+    pixels = [picture.pixels for picture in pictures]
+    write_video(path, frames, playback_fps=playback_fps, metadata=tag, pictures=pixels, codec=codec)
     sidecar_of(path).unlink(missing_ok=True)  # one of an older video would speak of another request
 
 
-def check_container(path: Path) -> None:
-    """Refuse a suffix whose container cannot hold a tag and pictures.
+def check_container(path: Path, *, sidecar: bool = False) -> None:
+    """Refuse a suffix that is not written here, or whose container cannot hold a tag and pictures.
 
     Raises:
         RequestError: see above.
     """
-    if path.suffix.lower() not in PICTURE_SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix not in CODECS:
+        raise RequestError(f"{path}: needs one of the suffixes {', '.join(CODECS)} (a folder goes with --batch)")
+    if not sidecar and suffix not in PICTURE_SUFFIXES:
         raise RequestError(
-            f"{path}: {path.suffix} cannot hold the request and its images: use .mp4, or add --sidecar to write "
-            f"them to {sidecar_of(path).name}"
+            f"{path}: {suffix} cannot hold the request and its images: use .mp4, or add --sidecar to write them to "
+            f"{sidecar_of(path).name}"
         )
 
 
@@ -171,11 +189,11 @@ def read_provenance(path: str | Path) -> Record:
         )
     try:
         content = json.loads(beside.read_text(encoding="utf-8"))
-        video, encoded = content.pop("video"), content.pop("png")
+        video, encoded = content.pop("made"), content.pop("png")
         pictures = [png_pixels(base64.b64decode(text), beside) for text in encoded]
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise MediaError(beside, f"is no provenance file that can be read ({error})") from error
-    if video != _file_digest(file):
+    if video != file_digest(file):
         raise MediaError(beside, f"belongs to another video than {file.name}: its digest differs")
     return _record(beside, content, pictures)
 
@@ -197,15 +215,9 @@ def model_digest(model: str | Path) -> str:
         raise WeightsError(f"{folder}: is no model folder: it holds none of {', '.join(PARTS)}")
     whole = hashlib.blake2b(digest_size=12)
     with ThreadPoolExecutor(max_workers=4) as pool:
-        for file, digest in zip(files, pool.map(_file_digest, files), strict=True):
+        for file, digest in zip(files, pool.map(file_digest, files), strict=True):
             whole.update(f"{file.relative_to(folder).as_posix()}:{digest}\n".encode())
     return whole.hexdigest()
-
-
-def lora_digest(path: Path) -> str:
-    """Digest of a LoRA's file, or of every safetensors file in its folder."""
-    files = sorted(path.rglob("*.safetensors")) if path.is_dir() else [path]
-    return hashlib.blake2b("".join(_file_digest(file) for file in files).encode(), digest_size=12).hexdigest()
 
 
 def _record(source: Path, content: dict[str, Any], pictures: Sequence[NDArray[np.uint8]]) -> Record:
@@ -223,7 +235,8 @@ def _encoded(pixels: NDArray[np.uint8]) -> str:
     return base64.b64encode(png_bytes(pixels)).decode("ascii")
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """blake2b of a file's bytes."""
     digest = hashlib.blake2b(digest_size=16)
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
