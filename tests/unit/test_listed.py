@@ -103,6 +103,15 @@ def test_seconds_follow_timestamps_where_the_rate_varies(tmp_path):
     assert row["duration_seconds"] == pytest.approx(3.5, abs=1e-4)
 
 
+def test_one_video_listed_under_two_names_has_the_clips_of_both(tmp_path, recipe):
+    footage(tmp_path / "a.mp4")
+    (tmp_path / "b.mp4").write_bytes((tmp_path / "a.mp4").read_bytes())
+    rows = [{"path": f"{name}.mp4", "start_frame": at, "end_frame": at + 9} for name, at in (("a", 0), ("b", 50))]
+    run(write_list(tmp_path, *rows), tmp_path / "set", recipe)
+    assert spans(tmp_path / "set") == [(0, 9), (50, 59)]
+    assert [row["listed_overlap"] for row in read_clips(tmp_path / "set")] == [1.0, 1.0]
+
+
 def test_more_rows_for_new_videos_leave_the_others_untouched(tmp_path, recipe):
     footage(tmp_path / "a.mp4")
     footage(tmp_path / "b.mp4", seed=3)
@@ -193,4 +202,5 @@ def test_an_index_of_lists_replaces_what_it_knew_of_a_video_and_keeps_the_rest(t
     index = tmp_path / "set" / ".listed.sqlite"
     assert [item.start_seconds for item in items_of_video(index, str(tmp_path / "a.mp4"))] == [1.0, 2.0]
     assert len(items_of_video(index, "elsewhere.mp4", str(tmp_path / "b.mp4"))) == 1
+    assert len(items_of_video(index, str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4"))) == 3
     assert index_lists(tmp_path / "set", [one, two]).rows == 4

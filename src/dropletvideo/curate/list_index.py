@@ -101,19 +101,19 @@ def digest_of_lists(root: Path) -> str:
 
 
 def items_of_video(index: str | Path, *paths: str) -> list[Item]:
-    """The rows of a video, by the first of its paths that is listed; none where no list names it.
+    """The rows of a video under all of its paths, in order; none where no list names it.
 
     Raises:
         CatalogError: the index cannot be read.
     """
+    items: list[Item] = []
     try:
         for path in dict.fromkeys(paths):
             found = _connection(str(index)).execute("SELECT row FROM items WHERE path = ? ORDER BY number", (path,))
-            if items := [item_of(json.loads(row)) for (row,) in found]:
-                return items
+            items += [item_of(json.loads(row)) for (row,) in found]
     except sqlite3.Error as error:
         raise CatalogError(f"{index} cannot be read ({error}): give the lists again") from error
-    return []
+    return items
 
 
 @lru_cache(maxsize=4)

@@ -95,7 +95,7 @@ class ListedSpans:
     def spans_of(self, row: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
         """Clips of one video, each once, in order of time, and a word on those that cannot be.
 
-        `row` has the video's `path` and `video_path`.
+        `row` has the video's `path` and all its `paths`.
 
         Raises:
             MediaError: no list names the video, or every span lies behind its end.
@@ -103,7 +103,7 @@ class ListedSpans:
         if self.index is None:
             raise ConfigError("the stage listed has no list: give a list of clips as the source")
         path = str(row["path"])
-        items = items_of_video(self.index, path, str(row.get("video_path") or path))
+        items = items_of_video(self.index, path, *(row.get("paths") or ()))
         if not items:
             raise MediaError(path, "is in no list: list it, or cut it with the stage segment")
         video = VideoFrames.of(path)

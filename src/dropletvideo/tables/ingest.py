@@ -105,7 +105,7 @@ class Ingest:
 
     def judge_row(self, video: Mapping[str, Any]) -> dict[str, Any]:
         """The video's columns as judges see them."""
-        row = {name: video[name] for name in VIDEO_COLUMNS if name not in ("paths", "metadata")}
+        row = {name: video[name] for name in VIDEO_COLUMNS if name != "metadata"}
         return {**row, "video_path": row["video_path"] or ""}
 
     # --- errors
