@@ -15,7 +15,7 @@ from dropletvideo.perception.camera_class import class_of, picture_weight, runs_
 from dropletvideo.perception.camera_segments import Rates, with_arcs, with_tracking
 from dropletvideo.perception.camera_subject import turns_in_place
 from dropletvideo.perception.camera_tracks import TrackedFrame, Tracks
-from dropletvideo.perception.camera_windows import FOCAL_RATIOS, _least_between
+from dropletvideo.perception.camera_windows import FOCAL_RATIOS, Lens, Pair, _least_between, make_windows
 from dropletvideo.records import CameraMove
 from dropletvideo.world.config import WorldConfig
 from dropletvideo.world.shot import draw_shot
@@ -211,3 +211,38 @@ def test_a_travel_before_one_flat_wall_is_called_undecidable_by_truth_alone():
         pixels = rule.evidence(shot)
         assert rule.decidable(shot, pixels) is (flat == 0.0)
         assert rule.difficulty(replace(shot, crf=35), pixels) > rule.difficulty(replace(shot, crf=18), pixels)
+
+
+def _windows_of(parallax_px, noise_px):
+    """Seven windows of a camera that sees all points go 12 px left, each by its own extra way as well."""
+    rng = np.random.default_rng(0)
+    a = rng.uniform(-110, 110, (150, 2))
+    pairs = []
+    for number in range(7):
+        extra = parallax_px(a, rng)
+        b = a + np.stack([-12 - extra, 0 * extra], axis=1) + rng.normal(0, 0.3, a.shape)
+        pairs.append(Pair(number / 4, number / 4 + 0.5, np.arange(len(a)), a, b))
+    lens = Lens(FOCAL_PX, noise_px)
+    return make_windows(pairs, lens), lens
+
+
+def _near_ground(a, rng):
+    return 12 * np.clip(a[:, 1] / 110, 0, 1)
+
+
+def _scattered(a, rng):
+    return rng.uniform(0, 12, len(a))
+
+
+@pytest.mark.parametrize(("extra", "travels"), [(_near_ground, True), (_scattered, False)])
+def test_in_a_soft_picture_travel_must_leave_a_smooth_parallax(extra, travels):
+    windows, lens = _windows_of(extra, noise_px=1.2)
+    found = camera_segments.rates_of(windows, lens, SIDE, duration=2.0)
+    assert found.travels.mean() == (1.0 if travels else 0.0)
+    smooth = np.median([camera_segments.smoothness(window) for window in windows])
+    assert smooth > 0.7 if travels else smooth < 0.2
+
+
+def test_in_a_sharp_picture_scatter_may_be_objects_at_many_depths():
+    windows, lens = _windows_of(_scattered, noise_px=0.4)
+    assert camera_segments.rates_of(windows, lens, SIDE, duration=2.0).travels.all()

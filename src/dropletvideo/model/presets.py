@@ -97,7 +97,7 @@ def nano() -> ModelPreset:
             width=64,
             num_frames=17,
             num_inference_steps=20,
-            guidance_scale=2.0,
+            guidance_scale=3.0,
             motion=8.0,
             motion_range=(4.0, 32.0),
             image_fit="crop",

@@ -29,6 +29,8 @@ TRAVEL_RATIO, DOUBTED_RATIO = 2.2, 5.0
 components is looked at); more is asked where what turning does not explain looks like objects that move."""
 NEEDED_TURN, LESS_TURN = 2.5, 0.35
 """Nor is there where turning alone turns by this many deviations of a point, and travelling by less than this share."""
+SOFT_NOISE_PX, SMOOTH_PARALLAX, NEIGHBOURS = 0.8, 0.45, 6
+"""In pictures so soft that points are uncertain by more than this, travel must also leave residuals so smooth."""
 TURN_SHARE, NEAR_BELOW = 0.5, 0.6
 """Share of points explained by turning below which, or of unexplained points with such below them above which, there
 is no such doubt: what travel moves most lies low in the picture."""
@@ -122,12 +124,27 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
 
 
 def _shows_travel(span: list[Window], answer: Travelled, lens: Lens) -> bool:
+    if lens.noise_px > SOFT_NOISE_PX and float(np.median([smoothness(window) for window in span])) < SMOOTH_PARALLAX:
+        return False
     turning = float(np.mean([window.turn_cost for window in span]))
     share = float(np.mean([window.turn_share for window in span]))
     below = [window.near_below for window in span if window.near_below is not None]
     trusted = share < TURN_SHARE or (len(below) > 0 and float(np.mean(below)) > NEAR_BELOW)
     ratio = TRAVEL_RATIO if trusted or _needs_no_turn(span, answer, lens) else DOUBTED_RATIO
     return bool(turning > ratio * max(answer.cost, 0.9))
+
+
+def smoothness(window: Window) -> float:
+    """Share (1 at most, below 0 for noise) of what turning leaves that a point's neighbours foretell: surfaces are
+    smooth, so is their parallax; points that lose their place in a soft picture scatter along the motion instead."""
+    apart = ((window.m[:, None] - window.m[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(apart, np.inf)
+    nearest = np.argpartition(apart, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    foretold = np.median(window.left[nearest], axis=1)
+    limit = 100.0 * window.noise**2
+    wrong = np.minimum(((window.left - foretold) ** 2).sum(axis=1), limit)
+    whole = np.minimum((window.left**2).sum(axis=1), limit)
+    return float(1 - wrong.sum() / max(float(whole.sum()), 1e-12))
 
 
 def _needs_no_turn(span: list[Window], answer: Travelled, lens: Lens) -> bool:
