@@ -130,6 +130,15 @@ _ALL = (
         is_folder=False,
         used_by=("motion_raft",),
     ),
+    Weights(
+        name="qwen2.5-vl-7b",
+        source="https://huggingface.co/Qwen/Qwen2.5-VL-7B-Instruct",
+        url="Qwen/Qwen2.5-VL-7B-Instruct",
+        licence="Apache-2.0",
+        is_folder=True,
+        note="about 17 GB; a server named by captions.endpoint needs nothing here",
+        used_by=("captions",),
+    ),
 )
 WEIGHTS: Mapping[str, Weights] = MappingProxyType({weights.name: weights for weights in _ALL})
 

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from tables_footage import SPANS, segment, write_shots
 
 from dropletvideo.curate.stages import captions
-from dropletvideo.errors import DropletError
+from dropletvideo.errors import DropletError, WeightsError
 from dropletvideo.language import ledger
 from dropletvideo.tables import asking, views
 from dropletvideo.tables.asking import AskingEnds
@@ -391,15 +391,17 @@ def test_a_prompt_of_ones_own_is_used_and_is_another_column(tmp_path, video):
         assert len(server.bodies) == 2 * CLIPS
 
 
-def test_without_a_model_the_stage_says_what_it_lacks_and_where_to_put_it(tmp_path):
-    assert "captions.endpoint=" in captions.build(captions.Config()).lacks
-    absent = captions.build(captions.Config(model_folder=tmp_path / "none")).lacks
-    assert str(tmp_path / "none") in absent
-    assert "AutoModelForImageTextToText" in absent
-    empty = captions.build(captions.Config(model_folder=tmp_path)).lacks
-    assert "has no config.json" in empty
+def test_without_a_model_the_stage_is_skipped_and_says_what_to_put_where(tmp_path, video, monkeypatch):
+    monkeypatch.setenv("DROPLET_WEIGHTS", str(tmp_path / "shelf"))
+    stage = captions.build(captions.Config(**ALONE))
+    for words in ("captions.endpoint=", "captions.model_folder=DIR", "droplet weights fetch qwen2.5-vl-7b", "shelf"):
+        assert words in stage.lacks
+    summary = run(tmp_path / "set", [video], [segment(), stage], timeout_seconds=None)
+    assert [skipped.stage for skipped in summary.skipped] == ["captions"]
     with serving([good()]) as server:
         assert captions.build(config(server)).lacks == ""
+    with pytest.raises(WeightsError, match="none is not there: put the whole repository"):
+        captions.build(captions.Config(model_folder=tmp_path / "none"))
 
 
 @pytest.mark.parametrize(

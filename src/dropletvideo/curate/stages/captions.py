@@ -14,14 +14,14 @@ Columns: `caption` (DropletVideo's; merged from MiraData's parts where only thos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from dropletvideo.errors import ConfigError, WeightsError
+from dropletvideo.errors import ConfigError
 from dropletvideo.language.captioner import Captioner, CaptionSession
 from dropletvideo.language.checks import Language, Rules
 from dropletvideo.language.endpoint import Endpoint, EndpointSettings
@@ -31,10 +31,12 @@ from dropletvideo.language.prompts import PARTS, Form, Prompt, published_words, 
 from dropletvideo.language.stills import Layout, stills_of
 from dropletvideo.language.vlm import Model, Prices
 from dropletvideo.tables.stage import Stage
+from dropletvideo.weights import Found, look_for, quick_digest
 
 CAMERA_COLUMNS = ("camera_class", "camera_moves", "camera_confidence")
+WEIGHTS_NAME = "qwen2.5-vl-7b"
 HOW_TO = (
-    "name a server (captions.endpoint=http://127.0.0.1:8000/v1 and captions.model=NAME) or a local folder of a model "
+    "name a server (captions.endpoint=http://127.0.0.1:8000/v1 and captions.model=NAME), or a folder of any model "
     "for transformers' AutoModelForImageTextToText (captions.model_folder=DIR)"
 )
 
@@ -118,6 +120,7 @@ class AskForCaptions:
 
     config: Config
     ledger: str
+    folder: Path | None
 
     @property
     def threads(self) -> int:
@@ -130,11 +133,7 @@ class AskForCaptions:
         return stills_of(path, row, count=own.frames, short_side=own.short_side, layout=own.layout)
 
     def open(self, folder: Path) -> CaptionSession:
-        """A session with the model that the config names.
-
-        Raises:
-            ConfigError: neither endpoint nor folder. WeightsError: the folder holds no model.
-        """
+        """A session with the model that the config names."""
         own = self.config
         prices = Prices(prompt=own.price_per_million_prompt_tokens, completion=own.price_per_million_completion_tokens)
         model = self._model()
@@ -142,10 +141,10 @@ class AskForCaptions:
 
     def _model(self) -> Model:
         own = self.config
-        if own.model_folder:
-            return LocalModel(own.model_folder, own.device, own.dtype)
-        if not own.endpoint or not own.model:
-            raise ConfigError(f"captions need a model: {HOW_TO}")
+        if self.folder is not None:
+            return LocalModel(self.folder, own.device, own.dtype)
+        assert own.endpoint, "a stage that lacks a model is skipped"
+        assert own.model, "checked with the config"
         return Endpoint(
             EndpointSettings(
                 url=own.endpoint,
@@ -183,7 +182,7 @@ def captioner_of(config: Config) -> Captioner:
         max_tokens=config.max_tokens,
         temperature=config.temperature,
         has_schema=config.json_schema,
-        model=config.model or (config.model_folder.name if config.model_folder else ""),
+        model=config.model or (config.model_folder.name if config.model_folder else WEIGHTS_NAME),
         max_words=config.merged_words,
     )
 
@@ -198,13 +197,17 @@ def _template(config: Config) -> str | None:
 
 
 def build(config: Config) -> Stage:
-    """The stage; it reads the camera's columns unless `tell_camera` and `hold_to_camera` are off."""
+    """The stage; it reads the camera's columns unless `tell_camera` and `hold_to_camera` are off.
+
+    Raises:
+        WeightsError: `model_folder` holds no model.
+    """
     captioner = captioner_of(config)
     asked = {name: value for name, value in config.model_dump(mode="json").items() if name not in HOW_ONLY}
     texts = [template(name) for name in ("captions.txt", "camera.txt", "again.txt", f"layout_{config.layout}.txt")]
     asked["words"] = {name: list(limits) for name, limits in captioner.prompt.words.items()}
     asked["texts"] = key_of(texts, template("parts.yaml"), _template(config))
-    asked["local"] = _folder_digest(config.model_folder)
+    found = _found(config)
     kept = {name: value for name, value in asked.items() if name not in CHECKS_ONLY}
     reads_camera = config.tell_camera or config.hold_to_camera
     return Stage(
@@ -213,27 +216,19 @@ def build(config: Config) -> Stage:
         kind="clip->columns",
         params=asked,
         columns=captioner.columns,
-        function=partial(AskForCaptions, config, key_of(kept)),
+        function=partial(AskForCaptions, config, key_of(kept, found.digest), found.path),
         needs_columns=CAMERA_COLUMNS if reads_camera else (),
-        lacks=_lacks(config),
+        weights_digest=found.digest,
+        lacks=found.lacks,
     )
 
 
-def _lacks(config: Config) -> str:
-    """Why no model can be asked; empty where one can."""
-    if config.model_folder is None:
-        return "" if config.endpoint else f"no model to ask: {HOW_TO}"
-    try:
-        check_folder(config.model_folder)
-    except WeightsError as error:
-        return str(error)
-    return ""
-
-
-def _folder_digest(folder: Path | None) -> str | None:
-    """Names and sizes of a model's files: reading gigabytes to name a column would take longer than it is worth."""
-    if folder is None:
-        return None
-    path = folder.expanduser()
-    files = sorted(path.glob("*")) if path.is_dir() else []
-    return key_of(path.name, [(file.name, file.stat().st_size) for file in files if file.is_file()])
+def _found(config: Config) -> Found:
+    """The local model, where one is to be asked."""
+    if config.endpoint:
+        return Found(path=None)
+    if config.model_folder:
+        folder = check_folder(config.model_folder)
+        return Found(path=folder, digest=quick_digest(folder))
+    found = look_for(WEIGHTS_NAME)
+    return replace(found, lacks=f"no model to ask: {HOW_TO}; or {found.lacks}") if found.lacks else found
