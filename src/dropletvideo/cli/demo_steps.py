@@ -46,9 +46,9 @@ FULL = Plan(
 )
 QUICK = Plan(
     name="quick",
-    files=14,
+    files=10,
     footage_side=64,
-    train_minutes=1.5,
+    train_minutes=1.3,
     windows_per_clip=14,
     images=3,
     codec_steps=120,
