@@ -10,6 +10,7 @@ import torch
 
 from dropletvideo.errors import CatalogLocked, RequestError
 from dropletvideo.evaluate.manifest import read_manifest
+from dropletvideo.generate import batch
 from dropletvideo.generate.asked import read_requests
 from dropletvideo.generate.batch import generate_batch
 from dropletvideo.generate.pipeline import DropletVideoPipeline
@@ -75,28 +76,44 @@ def test_what_is_done_is_kept_until_the_request_changes(model, requests, tmp_pat
     assert generate_batch(requests, out, model=model).done == 2
 
 
-def test_a_video_does_not_depend_on_its_batch(model, requests, tmp_path):
-    together = generate_batch(requests, tmp_path / "one", model=model, batch_size=8)
-    alone = generate_batch(requests, tmp_path / "two", model=model, batch_size=1)
-    for row, other in zip(read_manifest(together.manifest), read_manifest(alone.manifest), strict=True):
-        difference = read_video(row.video).frames.astype(int) - read_video(other.video).frames
-        assert np.abs(difference).mean() < 1  # the encoder of the file blows last digits up
+def test_other_defaults_of_the_model_are_another_request(model, requests, tmp_path):
+    own = tmp_path / "own"
+    shutil.copytree(model, own)
+    out = tmp_path / "out"
+    generate_batch(requests, out, model=own)
+    defaults = json.loads((own / "droplet.json").read_text())
+    (own / "droplet.json").write_text(json.dumps({**defaults, "guidance_scale": defaults["guidance_scale"] + 1}))
+    result = generate_batch(requests, out, model=own)
+    assert (result.done, result.kept) == (3, 0)
+
+
+def test_a_video_does_not_depend_on_its_batch(model, requests, tmp_path, monkeypatch):
+    frames = {}
+
+    def kept(path, video, *_rest, **_more):  # before the encoder of the file, which blows last digits up
+        frames[path.parent.name, path.stem] = np.concatenate(list(video)).astype(int)
+
+    monkeypatch.setattr(batch, "write_answer", kept)
+    generate_batch(requests, tmp_path / "together", model=model, batch_size=8)
+    generate_batch(requests, tmp_path / "alone", model=model, batch_size=1)
+    for name in ("a-M4", "a-M32", "text-only"):
+        difference = np.abs(frames["together", name] - frames["alone", name])
+        assert difference.max() <= 1
+        assert difference.mean() < 0.01
 
 
 def test_a_row_that_is_no_request_stops_no_other(model, requests, tmp_path):
-    requests.write_text(requests.read_text() + '{"id": "typo", "promt": "x"}\n{"id": "wild", "motion": -3}\n{torn\n')
+    requests.write_text(requests.read_text() + '{"id": "typo", "prompts_": "x"}\n{"id": "wild", "motion": -3}\n{torn\n')
     result = generate_batch(requests, tmp_path / "out", model=model)
     assert (result.done, result.failed) == (3, 5)
     errors = [json.loads(line) for line in (tmp_path / "out" / "errors.jsonl").read_text().splitlines()]
     reasons = {row["id"]: row["reason"] for row in errors}
-    assert "'prompt' meant" in reasons["typo"]
+    assert "'prompts' meant" in reasons["typo"]
     assert "motion=-3" in reasons["wild"]
     assert "line 8" in reasons
 
 
 def test_a_row_that_breaks_its_call_takes_no_other_with_it(model, requests, tmp_path, monkeypatch):
-    from dropletvideo.generate import batch
-
     answer = batch.answer
 
     def breaks_at_32(opened, rows):

@@ -118,6 +118,16 @@ def test_speed_without_a_calibration_or_with_one_of_other_weights_is_refused(mod
         generate_file(tmp_path / "a.mp4", {"speed": 0.5}, Setup(model=str(model)))
 
 
+def test_a_speed_measured_with_other_settings_is_said_to_be_less_sure(model, tmp_path, caplog):
+    measured_with = {"guidance_scale": load_defaults(model).guidance_scale, "num_inference_steps": 1}
+    made = stored(model).model_copy(update={"settings": measured_with})
+    calibration.store(str(model), made)
+    generate_file(tmp_path / "a.mp4", {"speed": 0.25}, Setup(model=str(model)))
+    assert "less sure" not in caplog.text
+    generate_file(tmp_path / "a.mp4", {"speed": 0.25, "guidance_scale": 9.0}, Setup(model=str(model)))
+    assert f"guidance_scale {measured_with['guidance_scale']} then, 9.0 now" in caplog.text
+
+
 def test_motion_and_speed_together_are_refused(tmp_path):
     with pytest.raises(RequestError, match="give one"):
         generate_file(tmp_path / "a.mp4", {"speed": 0.5, "motion": 8.0})

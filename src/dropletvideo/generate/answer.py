@@ -5,6 +5,7 @@ Files of one video and of a batch are made here alike, so that a video can be re
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ from dropletvideo.generate.provenance import (
 )
 from dropletvideo.generate.timeline import Segment
 from dropletvideo.model.presets import ModelDefaults
+
+logger = logging.getLogger(__name__)
 
 _SHARED = tuple(
     name for name in GenerateRequest.model_fields if name not in (*PER_VIDEO, "id", "speed") and name in CALL_DEFAULTS
@@ -86,7 +89,11 @@ def prepare(request: GenerateRequest, known: Known, base: Path = Path()) -> Prep
     if request.prompts is not None:
         filled["num_frames"] = None
         filled["prompts"] = _filled_parts(request.prompts, motion, known.defaults.num_frames)
+    is_by_speed = request.speed is not None and request.motion is None
     request = request.model_copy(update={**filled, "motion": motion})
+    curve = known.defaults.motion_calibration
+    if is_by_speed and curve is not None and (sentence := curve.differences(request)):
+        logger.warning("%s", sentence)
     return Prepared(request, _pictures(request, job), paths["video"])
 
 

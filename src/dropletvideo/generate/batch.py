@@ -217,11 +217,15 @@ def _manifest_row(request: GenerateRequest, row: Prepared, plan: BatchPlan, key:
 
 
 def _key(request: GenerateRequest, model: OpenModel, plan: BatchPlan) -> str:
-    """Identity of a request to a model, the content of its files included."""
+    """Identity of a request to a model with its defaults, the content of its files included."""
+    defaults = model.pipeline.defaults
+    if request.speed is None:  # the curve decides nothing else
+        defaults = defaults.model_copy(update={"motion_calibration": None})
     how = [
         model.made_with["dtype"],
         model.made_with["memory"],
         *(f"{lora.digest}:{lora.scale}" for lora in model.loras),
+        defaults.model_dump_json(),
     ]
     digest = hashlib.blake2b(f"{model.note.digest}\n{how}\n{request.model_dump_json()}".encode(), digest_size=12)
     for name in request.files():

@@ -10,7 +10,7 @@ The curve is stored in the model folder's `droplet.json`, bound to the weights b
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from dropletvideo.generate.opened import Setup
 from dropletvideo.generate.provenance import model_digest, model_folder, write_whole
 from dropletvideo.media import write_image
 from dropletvideo.model.folder import DEFAULTS_FILE, load_defaults
-from dropletvideo.model.motion_curve import LEAST_SCENES, MotionCalibration, fit_calibration
+from dropletvideo.model.motion_curve import LEAST_SCENES, MEASURED_WITH, MotionCalibration, fit_calibration
 from dropletvideo.perception.consistent_flow import ConsistentFlow
 from dropletvideo.tables.plan import measure_video
 from dropletvideo.world.captions import caption_of
@@ -50,7 +50,7 @@ class CalibrationPlan:
         scenes: rendered scenes; unused with `requests`.
         requests: the user's own scenes, a JSONL file of requests; their own M is passed over.
         motions: levels of M; empty takes six over the trained range, even in log M.
-        settings: defaults of the requests, such as `num_inference_steps`.
+        settings: what differs from the model's defaults, such as `num_inference_steps`.
         batch_size: most videos in one call.
     """
 
@@ -71,21 +71,15 @@ def calibrate(setup: Setup, out: Path, plan: CalibrationPlan) -> MotionCalibrati
     defaults = load_defaults(model_folder(setup.model))
     motions = levels_of(plan.motions, defaults.motion_range)
     scenes = _scenes(plan, out, defaults.height, defaults.width)
-    measured = measure_levels(setup, scenes, motions, out, plan)
+    settings = {name: getattr(defaults, name) for name in MEASURED_WITH} | dict(plan.settings)
+    measured = measure_levels(setup, scenes, motions, out, plan.batch_size, settings)
     return fit_calibration(
         motions,
         measured,
         unit=UNIT,
         judge=f"{ConsistentFlow.name}@{ConsistentFlow.version}",
         model_digest=model_digest(setup.model),
-        settings={
-            "num_frames": defaults.num_frames,
-            "height": defaults.height,
-            "width": defaults.width,
-            "num_inference_steps": defaults.num_inference_steps,
-            "guidance_scale": defaults.guidance_scale,
-            **dict(plan.settings),
-        },
+        settings=settings,
     )
 
 
@@ -96,7 +90,7 @@ def check_speeds(
     defaults = load_defaults(model_folder(setup.model))
     scenes = _scenes(plan, out, defaults.height, defaults.width)
     motions = sorted(calibration.motion_at(speed) for speed in CHECK_SPEEDS)
-    found = measure_levels(setup, scenes, motions, out / "check", plan)
+    found = measure_levels(setup, scenes, motions, out / "check", plan.batch_size, calibration.settings)
     reached = fit_calibration(motions, found, unit=UNIT, judge=calibration.judge, model_digest=calibration.model_digest)
     slowest, fastest = calibration.curve[-1], calibration.curve[0]
     rows = []
@@ -159,7 +153,12 @@ def levels_of(motions: Sequence[float], trained: tuple[float, float] | None) -> 
 
 
 def measure_levels(
-    setup: Setup, scenes: Sequence[dict[str, Any]], motions: Sequence[float], out: Path, plan: CalibrationPlan
+    setup: Setup,
+    scenes: Sequence[dict[str, Any]],
+    motions: Sequence[float],
+    out: Path,
+    batch_size: int,
+    settings: Mapping[str, Any],
 ) -> NDArray[np.float64]:
     """Measured motion (scene, level) of every scene at every M with equal noise; NaN where a video failed."""
     rows = [
@@ -171,7 +170,7 @@ def measure_levels(
     requests = out / "requests.jsonl"
     write_whole(requests, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     videos = out / "videos"
-    generate_batch(requests, videos, setup=setup, batch_size=plan.batch_size, **dict(plan.settings))
+    generate_batch(requests, videos, setup=setup, batch_size=batch_size, **settings)
     measured = []
     with runtime.progress("measuring motion", total=len(rows)) as bar:
         for row in rows:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ NUM_RESAMPLES = 4000
 CONFIDENCE = 0.95
 SIGNIFICANT = 0.05
 LEAST_SCENES = 3
+MEASURED_WITH = ("num_frames", "height", "width", "num_inference_steps", "guidance_scale")
+"""Settings of a calibration that a request may differ in."""
 _SEED = 20250306
 
 Matrix = NDArray[np.float64]
@@ -72,6 +75,17 @@ class MotionCalibration(BaseModel):
     def follows(self) -> bool:
         """Whether motion measurably falls as M rises."""
         return self.trend_p < SIGNIFICANT and self.curve[0] > self.curve[-1]
+
+    def differences(self, request: Any) -> str | None:
+        """A sentence for the user where a request (an object with the fields of `MEASURED_WITH`) is made otherwise than
+        the measured videos were, else None.
+        """
+        changed = [
+            f"{name} {self.settings[name]} then, {getattr(request, name)} now"
+            for name in MEASURED_WITH
+            if name in self.settings and getattr(request, name) not in (None, self.settings[name])
+        ]
+        return f"speed was measured with other settings ({'; '.join(changed)}): it is less sure" if changed else None
 
     def motion_at(self, speed: float) -> float:
         """M at which measured motion lies `speed` of the way from the slowest (0) to the fastest (1) level.
