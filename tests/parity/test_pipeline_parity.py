@@ -70,3 +70,20 @@ def test_motion_and_image_reach_the_model(pipeline, golden):
     same = call(pipeline, request, expected)
     assert not torch.equal(same, call(pipeline, request, expected, motion=32))
     assert not torch.equal(same, call(pipeline, request, expected, image=None))
+
+
+def test_a_folder_that_was_loaded_and_saved_gives_the_same_video(pipeline, golden, tmp_path):
+    from dropletvideo.generate.pipeline import DropletVideoPipeline
+
+    pipeline.save_pretrained(tmp_path / "saved")
+    again = DropletVideoPipeline.from_pretrained(tmp_path / "saved")
+    request, expected = golden
+    assert (call(again, request, expected).transpose(1, 2) - expected["video"]).abs().max() < 2e-3
+
+
+def test_the_suffix_is_the_released_one_after_one_space(pipeline, golden):
+    request, expected = golden
+    spelled = call(
+        pipeline, request, expected, prompt=f"{request['prompt']} {request['prompt_suffix']}", prompt_suffix=None
+    )
+    assert torch.equal(spelled, call(pipeline, request, expected))

@@ -73,12 +73,12 @@ def run_chunks(
 
     Args:
         chunks: of `plan_chunks`.
-        make: gives a chunk's frames B,F,3,H,W; told the frames before it, B,overlap,3,H,W, or None.
+        make: gives a chunk's frames B,overlap + new,3,H,W; told the frames before it, B,overlap,3,H,W, or None.
         tail: the last frames of a given video, where the first chunk continues one; they come out blended.
     """
     held = tail
     for number, chunk in enumerate(chunks):
-        frames = make(chunk, held)[:, : chunk.overlap + chunk.new]
+        frames = make(chunk, held)
         if held is not None:
             frames = torch.cat([blend(held, frames[:, : chunk.overlap]), frames[:, chunk.overlap :]], dim=1)
         keep = chunks[number + 1].overlap if number + 1 < len(chunks) else 0

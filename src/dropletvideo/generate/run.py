@@ -73,7 +73,7 @@ class JobRun:
     def _made(self, chunk: Chunk, before: Tensor | None) -> Tensor:
         """Frames B,F,3,H,W of a chunk; `before` are the last frames of what is there, B,overlap,3,H,W in [0, 1]."""
         fix = self.job.settings.frame_fix
-        wanted = chunk.num_frames if fix == "exact" else None
+        wanted = chunk.overlap + chunk.new if fix == "exact" else None
         decoded = [
             decode_latents(self.pipeline.vae, part, frame_fix=fix, num_frames=wanted)
             for part in torch.split(self._sampled(chunk, before), DECODE_BATCH)

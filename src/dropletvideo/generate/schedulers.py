@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -39,7 +40,8 @@ def scheduler_named(name: str | None, own: Any) -> Any:
     kind = SCHEDULERS[wanted]
     if kind is DDIMScheduler and isinstance(own, CogVideoXDDIMScheduler | CogVideoXDPMScheduler):
         kind = CogVideoXDDIMScheduler
-    scheduler = kind.from_config(own.config)
+    known = inspect.signature(kind).parameters
+    scheduler = kind(**{key: value for key, value in own.config.items() if key in known})
     signal = own.alphas_cumprod.clone()
     scheduler.alphas_cumprod = signal if wanted == "ddim" else signal.clamp(min=LEAST_SIGNAL)
     return scheduler
