@@ -1,30 +1,39 @@
-"""The scripts in `examples/` run as a reader would run them, with few steps."""
+"""Protects the examples: each runs on the nano that ships and writes what it says."""
 
-from __future__ import annotations
-
-import os
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
-from dropletvideo import media
+import pytest
+
+from dropletvideo.media import read_image, read_video
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+GAP = 2
 
 
-def test_the_motion_sweep_draws_one_row_per_m(tmp_path):
-    picture = tmp_path / "sweep.png"
-    told = subprocess.run(
-        [sys.executable, str(EXAMPLES / "motion_sweep.py"), "--steps", "2", "--side", "64", "--out", str(picture)],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    assert told.returncode == 0, told.stderr[-2000:]
-    drawn = media.read_image(picture)
-    assert drawn.shape == (4 * 64, 9 * 64, 3)
-    firsts = [drawn[64 * row : 64 * row + 64, :64].astype(float) for row in range(4)]
-    lasts = [drawn[64 * row : 64 * row + 64, -64:].astype(float) for row in range(4)]
-    assert max(abs(firsts[0] - first).mean() for first in firsts) < 12, "every row begins with the given image"
-    assert abs(lasts[0] - lasts[3]).mean() > 1, "M changes what becomes of it"
+def run(name, out, monkeypatch, *options):
+    monkeypatch.setattr(sys, "argv", [name, "--out", str(out), "--steps", "2", *options])
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"), [("text_to_video.py", 3), ("first_last_keyframes.py", 5), ("samplers_and_guidance.py", 8)]
+)
+def test_examples_that_write_a_picture(name, rows, tmp_path, monkeypatch, capsys):
+    run(name, tmp_path / "rows.png", monkeypatch)
+    assert read_image(tmp_path / "rows.png").shape[0] == rows * (64 + GAP) - GAP
+    assert len(capsys.readouterr().out.split(";")) == rows
+
+
+def test_a_video_is_extended(tmp_path, monkeypatch, capsys):
+    run("extend_video.py", tmp_path / "longer.mp4", monkeypatch)
+    assert len(read_video(tmp_path / "longer.mp4")) == 48
+    assert "48 frames" in capsys.readouterr().out
+
+
+def test_a_time_line_becomes_one_video_whose_seams_are_told(tmp_path, monkeypatch, capsys):
+    run("time_line.py", tmp_path / "journey.mp4", monkeypatch)
+    assert len(read_video(tmp_path / "journey.mp4")) == 17 + 24 + 24
+    assert "change at seams over the inside of chunks" in capsys.readouterr().out
