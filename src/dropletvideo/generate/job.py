@@ -104,7 +104,7 @@ def job_of(defaults: ModelDefaults, **asked: Any) -> Job:
     chunks = plan_chunks(lengths, settings.chunk_frames, settings.overlap, given=videos[0].num_frames if videos else 0)
     _check_single_pass(settings, chunks, asked)
     rows = zip(*(as_list(asked[name], count, name) for name in ("image", "last_image", "keyframes")), strict=True)
-    notes = [size_note(settings, asked["height"], asked["width"]), _length_note(settings, chunks)]
+    notes = [size_note(settings, asked["height"], asked["width"]), _length_note(settings, chunks, asked)]
     motions = sorted({motion for part in parts for motion in part.motions})
     notes += [outside_range(motion, defaults.motion_range) for motion in motions]
     return Job(
@@ -223,8 +223,9 @@ def _check_single_pass(settings: Settings, chunks: Sequence[Chunk], asked: dict[
         )
 
 
-def _length_note(settings: Settings, chunks: Sequence[Chunk]) -> str | None:
-    if len(chunks) == 1:
+def _length_note(settings: Settings, chunks: Sequence[Chunk], asked: dict[str, Any]) -> str | None:
+    """Says that a video is made in chunks where that follows from its length alone."""
+    if len(chunks) == 1 or any(asked[name] is not None for name in ("video", "prompts", "chunk_frames")):
         return None
     return (
         f"{settings.num_frames} frames are made in {len(chunks)} chunks of up to {settings.chunk_frames} with "

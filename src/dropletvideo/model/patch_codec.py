@@ -13,6 +13,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.autoencoders.vae import AutoencoderMixin, DecoderOutput, IdentityDistribution
 from diffusers.models.modeling_outputs import AutoencoderKLOutput
 from diffusers.models.modeling_utils import ModelMixin
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -76,6 +77,7 @@ class PatchCodec(ModelMixin, AutoencoderMixin, ConfigMixin):
         self.register_buffer("latent_mean", torch.zeros(2, latent_channels))
         self.register_buffer("latent_scale", torch.ones(2, latent_channels))
 
+    @apply_forward_hook
     def encode(self, pixels_BCFHW: Tensor) -> AutoencoderKLOutput:
         """Latent distribution (a point) B,16,f,h,w of pixels in [-1, 1]; `4k + 1` frames, sides multiples of 16.
 
@@ -87,6 +89,7 @@ class PatchCodec(ModelMixin, AutoencoderMixin, ConfigMixin):
         mean, scale = self._statistics(latents)
         return AutoencoderKLOutput(latent_dist=IdentityDistribution((latents - mean) / scale))
 
+    @apply_forward_hook
     def decode(self, latents_BCFHW: Tensor) -> DecoderOutput:
         """Pixels B,3,F,H,W (`.sample`), not clamped, of latents B,16,f,h,w; `F = 4 (f - 1) + 1`."""
         mean, scale = self._statistics(latents_BCFHW)

@@ -24,10 +24,16 @@ def scaling_factor(vae: Any) -> float:
     return float(vae.config.scaling_factor)
 
 
+def working_device(part: Any) -> torch.device:
+    """Where a part works: under model offloading its weights lie elsewhere until it is called."""
+    device = getattr(getattr(part, "_hf_hook", None), "execution_device", None)
+    return torch.device(part.device if device is None else device)
+
+
 @torch.no_grad()
 def encode_pixels(vae: Any, pixels_BCFHW: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
     """Scaled latents B,f,16,h,w of pixels in [-1, 1]: the posterior's mode, or a sample where a generator is given."""
-    posterior = vae.encode(pixels_BCFHW.to(device=vae.device, dtype=vae.dtype)).latent_dist
+    posterior = vae.encode(pixels_BCFHW.to(device=working_device(vae), dtype=vae.dtype)).latent_dist
     latents_BCFHW = posterior.mode() if generator is None else posterior.sample(generator)
     scaled: Tensor = latents_BCFHW.transpose(1, 2) * scaling_factor(vae)
     return scaled
@@ -66,7 +72,9 @@ def decode_latents(
     """
     if frame_fix not in FRAME_FIXES:
         raise RequestError(f"frame_fix={frame_fix!r} is unknown: one of {', '.join(FRAME_FIXES)}")
-    latents_BCFHW = (latents_BFCHW / scaling_factor(vae)).transpose(1, 2).to(device=vae.device, dtype=vae.dtype)
+    latents_BCFHW = (
+        (latents_BFCHW / scaling_factor(vae)).transpose(1, 2).to(device=working_device(vae), dtype=vae.dtype)
+    )
     whole = pixel_frames(latents_BCFHW.shape[2])
     wanted = whole if num_frames is None else num_frames
     if not 1 <= wanted <= whole:
