@@ -29,8 +29,9 @@ def compact(
         bar.advance()
     with views.open_views(dataset) as connection:
         (rows,) = connection.execute("SELECT count(*) FROM clips").fetchone() or (0,)
-    facts = {"path": str(path), "rows": rows, "bytes": path.stat().st_size}
+    size = path.stat().st_size
+    facts = {"path": str(path), "rows": rows, "bytes": size}
     if as_json:
         typer.echo(json.dumps({**facts, "seconds": round(time.perf_counter() - started, 3)}))
     else:
-        typer.echo(f"{path}: {rows} clips, {facts['bytes'] / 1e6:.1f} MB")
+        typer.echo(f"{path}: {rows} clips, {size / 1e6:.1f} MB")
