@@ -353,3 +353,30 @@ def test_what_does_not_go_together_is_refused_before_any_work(pipeline, heard, a
 def test_an_argument_that_a_call_does_not_have_is_named(pipeline):
     with pytest.raises(TypeError, match="unknown arguments fps"):
         pipeline.prepare(fps=8)
+
+
+# motion in measured steps
+
+
+def test_speed_is_motion_on_the_measured_curve(pipeline, heard, monkeypatch, caplog):
+    from dropletvideo.generate.provenance import model_digest
+    from dropletvideo.model.motion_curve import fit_calibration
+
+    with pytest.raises(RequestError, match="not calibrated"):
+        call(pipeline, motion=None, speed=0.5)
+    scenes = np.array([[4.0, 2.0, 1.0]] * 6) + np.random.default_rng(0).normal(0, 0.01, (6, 3))
+    facts = {"unit": "u", "judge": "j", "settings": {"num_inference_steps": 2}}
+    curve = fit_calibration([4.0, 8.0, 16.0], scenes, model_digest=model_digest(pipeline._folder.path), **facts)
+    monkeypatch.setattr(pipeline, "defaults", pipeline.defaults.model_copy(update={"motion_calibration": curve}))
+    call(pipeline, motion=None, speed=1.0, num_inference_steps=1)
+    assert float(heard[0]["motion"]) == 4.0
+    assert "speed was measured with other settings (num_inference_steps 2 then, 1 now)" in caplog.text
+    heard.clear()
+    call(pipeline, motion=None, speed=[0.0, 1.0], num_inference_steps=1)
+    assert heard[0]["motion"].tolist() == [16.0, 4.0, 16.0, 4.0]
+    with pytest.raises(RequestError, match="both given"):
+        call(pipeline, motion=8.0, speed=1.0)
+    other = curve.model_copy(update={"model_digest": "another"})
+    monkeypatch.setattr(pipeline, "defaults", pipeline.defaults.model_copy(update={"motion_calibration": other}))
+    with pytest.raises(RequestError, match="calibrated with other weights"):
+        call(pipeline, motion=None, speed=1.0)

@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from dropletvideo.errors import RequestError
 from dropletvideo.generate.given import Keyframes, VideoInput
 from dropletvideo.generate.job import Job, OutputType, job_of, to_uint8
+from dropletvideo.generate.provenance import model_digest
 from dropletvideo.generate.request import Fit, ImageInput
 from dropletvideo.generate.run import JobRun
 from dropletvideo.generate.timeline import Segment
@@ -120,6 +122,7 @@ class DropletVideoPipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
         video: VideoInput | Sequence[VideoInput] | None = None,
         prompts: Sequence[Segment | Mapping[str, Any] | str] | None = None,
         seed: int | Sequence[int] | None = None,
+        speed: float | Sequence[float] | None = None,
         scheduler: str | None = None,
         noise_aug: float | None = None,
         dynamic_guidance: bool = False,
@@ -156,6 +159,7 @@ class DropletVideoPipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             video: goes on from a path, frames F,H,W,3 or a list of images. `num_frames` counts its frames too.
             prompts: a time line, [{prompt, motion, num_frames}], instead of `prompt` and `num_frames`.
             seed: of a generator per video, instead of `generator`.
+            speed: 0 slowest to 1 fastest as measured by `droplet calibrate`, instead of `motion`.
             scheduler: "ddim", "dpm++" or "unipc".
             noise_aug: deviation of noise on given frames; more of it gives more motion and less likeness.
             dynamic_guidance: guidance that rises over the steps.
@@ -188,10 +192,29 @@ class DropletVideoPipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
         unknown = sorted(set(asked) - set(CALL_DEFAULTS))
         if unknown:
             raise TypeError(f"unknown arguments {', '.join(unknown)}: a call has {', '.join(CALL_DEFAULTS)}")
-        job = job_of(self.defaults, **{**CALL_DEFAULTS, **asked})
-        for note in job.notes:
+        asked = {**CALL_DEFAULTS, **asked}
+        speed = asked.pop("speed")
+        if speed is not None:
+            asked["motion"] = self._motion_of(speed, asked["motion"])
+        job = job_of(self.defaults, **asked)
+        curve = self.defaults.motion_calibration
+        notes = [*job.notes, curve.differences(job.settings) if speed is not None and curve is not None else None]
+        for note in filter(None, notes):
             logger.warning("%s", note)
         return job
+
+    def _motion_of(self, speed: float | Sequence[float], motion: Any) -> list[float] | float:
+        """M of a speed on the curve that was measured on these very weights."""
+        if motion is not None:
+            raise RequestError(f"motion={motion} and speed={speed} are both given: give one")
+        curve = self.defaults.motion_calibration
+        path = self._folder.path if self._folder is not None else None
+        if curve is None or (path is not None and curve.model_digest != model_digest(path)):
+            why = "is not calibrated" if curve is None else "was calibrated with other weights"
+            raise RequestError(f"speed={speed}: this model {why}; run droplet calibrate, or give motion")
+        if isinstance(speed, list | tuple):
+            return [curve.motion_at(one) for one in speed]
+        return curve.motion_at(float(speed))  # type: ignore[arg-type]
 
     def stream(self, job: Job, callback_on_step_end: StepCallback | None = None) -> Iterator[NDArray[np.uint8]]:
         """The video of a job for one as runs F,H,W,3 uint8, each as soon as it is final.
