@@ -134,9 +134,9 @@ def test_misuse_of_generate_is_told_in_a_line(trained, tmp_path):
     assert "is not an image" in wrong_image.stderr
     no_model = droplet("generate", "--model", tmp_path, "--prompt", "x", "--out", tmp_path / "a.mp4", check=False)
     assert no_model.returncode == 1
-    wrong_size = droplet("generate", "--model", trained, "--frames", "10", "--out", tmp_path / "a.mp4", check=False)
+    wrong_size = droplet("generate", "--model", trained, "--frames", "0", "--out", tmp_path / "a.mp4", check=False)
     assert wrong_size.returncode == 2
-    assert "nearest are 9 and 13" in wrong_size.stderr
+    assert "num_frames=0" in wrong_size.stderr
     assert not (tmp_path / "a.mp4").exists()
     assert all("Traceback" not in done.stderr for done in (wrong_image, no_model, wrong_size))
 

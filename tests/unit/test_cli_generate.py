@@ -29,7 +29,7 @@ from dropletvideo.media import read_video, write_image, write_video
 from dropletvideo.model.presets import nano
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "dropletvideo_tiny"
-ROW_ALONE = {"id", "speed"}
+ROW_ALONE = {"id"}
 CALL_ALONE = {"latents", "generator", "output_type", "callback_on_step_end", "rope_grid"}
 
 

@@ -121,15 +121,15 @@ class WindowAttention(nn.Module):
         self, tokens_PNC: Tensor, distance_PNN: Tensor, mask_PNN: Tensor | None, index_NN: Tensor, part: slice
     ) -> Tensor:
         count, length, dim = tokens_PNC.shape
-        places = torch.arange(part.start, part.start + count, device=tokens_PNC.device) % len(distance_PNN)
+        places = torch.arange(part.start, part.start + count, device=tokens_PNC.device)
         heads = self.qkv(tokens_PNC).reshape(count, length, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         bias = self.relative_position_bias_table[index_NN].permute(2, 0, 1)[None]
         if self.fragment_position_bias_table is not None:
-            share = distance_PNN[places][:, None]
+            share = distance_PNN[places % len(distance_PNN)][:, None]
             fragment = self.fragment_position_bias_table[index_NN].permute(2, 0, 1)[None]
             bias = bias * share + fragment * (1 - share)
         if mask_PNN is not None:
-            bias = bias + mask_PNN[places][:, None]
+            bias = bias + mask_PNN[places % len(mask_PNN)][:, None]  # it knows time, distances do not
         mixed = F.scaled_dot_product_attention(heads[0], heads[1], heads[2], attn_mask=bias)
         answer: Tensor = self.proj(mixed.transpose(1, 2).reshape(count, length, dim))
         return answer
