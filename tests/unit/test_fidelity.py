@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dropletvideo.errors import RequestError
+from dropletvideo.generate.request import fit_image as request_fit_image
 from dropletvideo.perception.fidelity import FirstFrameFidelity, fit_image, psnr, ssim
 from dropletvideo.perception.judge import Chunk
 
@@ -84,9 +85,8 @@ def test_crop_takes_the_centre_and_stretch_takes_all():
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
 @pytest.mark.parametrize("size", [(48, 64), (31, 90), (90, 31), (64, 64)])
 def test_the_image_is_fitted_as_the_generator_fits_it(fit, size):
-    request = pytest.importorskip("dropletvideo.generate.request")
     image = picture(3, 48, 64)
-    assert np.array_equal(fit_image(image, *size, fit), request.fit_image(image, *size, fit))
+    assert np.array_equal(fit_image(image, *size, fit), request_fit_image(image, *size, fit))
 
 
 def test_judge_compares_only_frame_zero_with_the_fitted_image():

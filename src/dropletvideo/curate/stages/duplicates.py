@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from dropletvideo.curate.keepers import worth
 from dropletvideo.perception.near_duplicates import distances, group, parse_hashes
 from dropletvideo.tables.stage import Stage
 
@@ -46,7 +47,7 @@ class FindDuplicates:
         for one in shared:
             members.setdefault(int(groups[one]), []).append(int(one))
         for number, places in enumerate(members.values(), start=1):
-            kept = max(places, key=lambda place: _worth(rows[hashed[place]]))
+            kept = max(places, key=lambda place: worth(rows[hashed[place]]))
             bits = distances(hashes[places], hashes[[kept] * len(places)])
             for place, differing in zip(places, bits, strict=True):
                 found[hashed[place]] = {
@@ -55,11 +56,6 @@ class FindDuplicates:
                     "duplicate_bits": int(differing),
                 }
         return found
-
-
-def _worth(row: Mapping[str, Any]) -> tuple[int, int, str]:
-    """More pixels, then more frames; the id makes it one answer."""
-    return int(row["height"]) * int(row["width"]), int(row["num_frames"]), str(row["clip_id"])
 
 
 def build(config: Config) -> Stage:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from dropletvideo.curate.keepers import worth
 from dropletvideo.perception.clip_embedding import unpacked
 from dropletvideo.perception.embedding_groups import group
 from dropletvideo.tables.stage import Stage
@@ -46,7 +47,7 @@ class FindEmbeddingDuplicates:
             members.setdefault(int(number), []).append(place)
         shared = [places for places in members.values() if len(places) > 1]
         for number, places in enumerate(shared, start=1):
-            kept = max(places, key=lambda place: _worth(rows[known[place]]))
+            kept = max(places, key=lambda place: worth(rows[known[place]]))
             for place in places:
                 found[known[place]] = {
                     "embedding_group": number,
@@ -54,11 +55,6 @@ class FindEmbeddingDuplicates:
                     "embedding_cosine": float(unit[place] @ unit[kept]),
                 }
         return found
-
-
-def _worth(row: Mapping[str, Any]) -> tuple[int, int, str]:
-    """More pixels, then more frames; the id makes it one answer."""
-    return int(row["height"]) * int(row["width"]), int(row["num_frames"]), str(row["clip_id"])
 
 
 def build(config: Config) -> Stage:

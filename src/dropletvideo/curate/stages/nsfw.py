@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from dropletvideo.curate.clip_head import ClipHeadConfig, clip_head_stage
 from dropletvideo.perception.nsfw import NsfwJudge
 from dropletvideo.tables.stage import Stage
-from dropletvideo.weights import look_for
 
 
-class Config(BaseModel):
-    """`weights`: the checker's folder, `clip`: CLIP's, in place of the weights folder's; `rate`: frames per second.
-
-    Stages with the same `clip` and `rate` share one pass of CLIP.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    weights: str | None = None
-    clip: str | None = None
-    rate: float = Field(default=1.0, gt=0)
+class Config(ClipHeadConfig):
+    """See `ClipHeadConfig`."""
 
 
 def build(config: Config) -> Stage:
     """The stage."""
-    clip = look_for("clip-vit-l-14", config.clip)
-    head = look_for("safety-checker", config.weights)
-    judge = NsfwJudge(head.path, clip.path, config.rate)
-    return Stage(
-        name="nsfw",
-        version=judge.version,
-        kind="frames->columns",
-        params={"rate": config.rate},
-        columns=dict(judge.columns),
-        judge=judge,
-        weights_digest=f"{clip.digest}+{head.digest}",
-        lacks="; ".join(filter(None, (clip.lacks, head.lacks))),
-    )
+    return clip_head_stage("nsfw", "safety-checker", NsfwJudge, config)
