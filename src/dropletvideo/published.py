@@ -1,0 +1,132 @@
+"""Pretrained files this package can use: source, licence, digest, file name. `weights.py` finds and fetches them.
+
+One entry a file or folder, in the order in which `droplet weights list` shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """One pretrained model.
+
+    Attributes:
+        name: how recipes and commands call it.
+        source: where its owners publish it, for people.
+        licence: as its owners state it.
+        is_folder: a model folder (diffusers- or transformers-style layout) or a single file.
+        file: its file or folder below the weights folder, as its owners call it; the name by default.
+        url: where the file can be fetched; for a folder the Hugging Face repository `owner/name`.
+        parts: of a folder, the patterns of what is needed; all of it by default.
+        sha256: of a single file, or its first digits where owners publish only those; None where they publish none.
+        is_free: whether its licence allows commercial use.
+        note: what a user has to know before using it.
+        used_by: stages or commands that read it.
+    """
+
+    name: str
+    source: str
+    licence: str
+    is_folder: bool
+    file: str = ""
+    url: str = ""
+    parts: tuple[str, ...] = ()
+    sha256: str | None = None
+    is_free: bool = True
+    note: str = ""
+    used_by: tuple[str, ...] = ()
+
+
+_TOKENIZER = ("tokenizer*", "vocab.json", "merges.txt", "special_tokens_map.json")
+_ALL = (
+    Weights(
+        name="droplet-5b",
+        source="https://huggingface.co/DropletX/DropletVideo-5B",
+        url="DropletX/DropletVideo-5B",
+        licence="Apache-2.0 by its README",
+        is_folder=True,
+        note="gated: ask for access there, log in with `hf auth login`, then fetch",
+        used_by=("generate", "train"),
+    ),
+    Weights(
+        name="clip-vit-l-14",
+        source="https://huggingface.co/openai/clip-vit-large-patch14",
+        url="openai/clip-vit-large-patch14",
+        parts=("config.json", "preprocessor_config.json", "model.safetensors", *_TOKENIZER),
+        licence="MIT (its code; the model card names no other)",
+        is_folder=True,
+        used_by=("clip_embedding", "aesthetic_v1", "aesthetic_v2", "nsfw", "text_match"),
+    ),
+    Weights(
+        name="laion-aesthetic-v1",
+        source="https://github.com/LAION-AI/aesthetic-predictor",
+        url="https://github.com/LAION-AI/aesthetic-predictor/raw/main/sa_0_4_vit_l_14_linear.pth",
+        file="sa_0_4_vit_l_14_linear.pth",
+        licence="MIT",
+        is_folder=False,
+        used_by=("aesthetic_v1",),
+    ),
+    Weights(
+        name="laion-aesthetic-v2",
+        source="https://github.com/christophschuhmann/improved-aesthetic-predictor",
+        url="https://github.com/christophschuhmann/improved-aesthetic-predictor/raw/main/"
+        "sac%2Blogos%2Bava1-l14-linearMSE.pth",
+        file="sac+logos+ava1-l14-linearMSE.pth",
+        licence="Apache-2.0",
+        is_folder=False,
+        used_by=("aesthetic_v2",),
+    ),
+    Weights(
+        name="safety-checker",
+        source="https://huggingface.co/CompVis/stable-diffusion-safety-checker",
+        url="CompVis/stable-diffusion-safety-checker",
+        parts=("config.json", "model.safetensors", "pytorch_model.bin"),
+        licence="CreativeML Open RAIL-M, with Stable Diffusion",
+        is_folder=True,
+        used_by=("nsfw",),
+    ),
+    Weights(
+        name="dover",
+        source="https://github.com/VQAssessment/DOVER",
+        url="https://github.com/VQAssessment/DOVER/releases/download/v0.1.0/DOVER.pth",
+        file="DOVER.pth",
+        licence="S-Lab License 1.0, non-commercial",
+        is_folder=False,
+        is_free=False,
+        used_by=("dover_technical",),
+    ),
+    Weights(
+        name="raft-large",
+        source="https://docs.pytorch.org/vision/stable/models/raft.html",
+        url="https://download.pytorch.org/models/raft_large_C_T_SKHT_V2-ff5fadd5.pth",
+        file="raft_large_C_T_SKHT_V2-ff5fadd5.pth",
+        sha256="ff5fadd5",
+        licence="BSD-3-Clause",
+        is_folder=False,
+        used_by=("motion_raft",),
+    ),
+    Weights(
+        name="raft-small",
+        source="https://docs.pytorch.org/vision/stable/models/raft.html",
+        url="https://download.pytorch.org/models/raft_small_C_T_V2-01064c6d.pth",
+        file="raft_small_C_T_V2-01064c6d.pth",
+        sha256="01064c6d",
+        licence="BSD-3-Clause",
+        is_folder=False,
+        used_by=("motion_raft",),
+    ),
+    Weights(
+        name="qwen2.5-vl-7b",
+        source="https://huggingface.co/Qwen/Qwen2.5-VL-7B-Instruct",
+        url="Qwen/Qwen2.5-VL-7B-Instruct",
+        licence="Apache-2.0",
+        is_folder=True,
+        note="about 17 GB; a server named by captions.endpoint needs nothing here",
+        used_by=("captions",),
+    ),
+)
+WEIGHTS: Mapping[str, Weights] = MappingProxyType({weights.name: weights for weights in _ALL})
