@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from dropletvideo.errors import RequestError
-from dropletvideo.generate.request import fit_image as request_fit_image
-from dropletvideo.perception.fidelity import FirstFrameFidelity, fit_image, psnr, ssim
+from dropletvideo.perception.fidelity import FirstFrameFidelity, psnr, ssim
 from dropletvideo.perception.judge import Chunk
 
 
@@ -70,23 +69,6 @@ def test_ssim_abstains_where_no_window_fits():
 def test_sizes_must_agree():
     with pytest.raises(RequestError, match="one size"):
         psnr(picture(), picture(0, 32, 32))
-
-
-def test_crop_takes_the_centre_and_stretch_takes_all():
-    image = np.zeros((40, 80, 3), np.uint8)
-    image[:, 20:60] = 200
-    assert fit_image(image, 20, 20, "crop")[:, 2:-2].min() >= 198
-    assert fit_image(image, 20, 20, "stretch").min() == 0
-    padded = fit_image(image, 20, 20, "pad")
-    assert padded[:4].max() == 0
-    assert padded[8:12, 8:12].min() > 190
-
-
-@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
-@pytest.mark.parametrize("size", [(48, 64), (31, 90), (90, 31), (64, 64)])
-def test_the_image_is_fitted_as_the_generator_fits_it(fit, size):
-    image = picture(3, 48, 64)
-    assert np.array_equal(fit_image(image, *size, fit), request_fit_image(image, *size, fit))
 
 
 def test_judge_compares_only_frame_zero_with_the_fitted_image():

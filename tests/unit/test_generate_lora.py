@@ -10,7 +10,6 @@ from dropletvideo.generate.lora import WEIGHTS_FILE, LoraChoice, load_loras, par
 from dropletvideo.generate.pipeline import DropletVideoPipeline
 from dropletvideo.model.folder import load_model_folder
 
-peft = pytest.importorskip("peft")
 LAYERS = ("transformer_blocks.0.attn1.to_q", "transformer_blocks.1.ff.net.2", "fps_embedding.linear_1")
 
 

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from dropletvideo.errors import MediaError, RequestError
-from dropletvideo.generate.request import as_list, batch_size_of, fit_image, motions_of, settings_of, size_note
+from dropletvideo.generate.request import as_list, as_picture, batch_size_of, motions_of, settings_of, size_note
+from dropletvideo.media import fit_image
 from dropletvideo.model.presets import nano
 
 DEFAULTS = nano().defaults
@@ -92,7 +93,7 @@ def test_pad_keeps_everything_between_black_borders():
 
 
 def test_stretch_fills_the_size_with_all_of_it():
-    fitted = fit_image(Image.fromarray(striped(64, 192)), 64, 64, "stretch")
+    fitted = fit_image(as_picture(Image.fromarray(striped(64, 192))), 64, 64, "stretch")
     assert [int(fitted[5, column].argmax()) for column in (5, 32, 58)] == [0, 1, 2]
 
 
@@ -105,6 +106,6 @@ def test_every_fit_gives_the_size_asked(fit, size):
 def test_an_image_that_is_none_is_told(tmp_path):
     (tmp_path / "no.png").write_text("text")
     with pytest.raises(MediaError, match="not an image"):
-        fit_image(tmp_path / "no.png", 64, 64, "crop")
+        as_picture(tmp_path / "no.png")
     with pytest.raises(RequestError, match="crop, pad, stretch"):
         fit_image(striped(8, 8), 64, 64, "fill")

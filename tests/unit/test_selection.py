@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
 from dropletvideo.curate.conditions import conditions, thresholds_of
 from dropletvideo.curate.selection import Quota, Selection, apply
 from dropletvideo.errors import ConfigError
-
-duckdb = pytest.importorskip("duckdb")
 
 ROWS = [
     # clip_id, video_path, camera_class, motion_score, sharpness, camera_moves

@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 from dropletvideo import media
 from dropletvideo.errors import MediaError, RequestError
 from dropletvideo.evaluate.manifest import ManifestRow
-from dropletvideo.perception.fidelity import fit_image
 
 BaselineKind = Literal["frozen", "ken_burns", "shuffled", "real", "codec"]
 KINDS: tuple[BaselineKind, ...] = ("frozen", "ken_burns", "shuffled", "real", "codec")
@@ -112,7 +111,7 @@ def first_image(row: ManifestRow, own: Frames, asked: Asked) -> Frames:
     if row.image is None:
         own_first: Frames = own[0]
         return own_first
-    return fit_image(media.read_image(row.image), asked.height, asked.width, row.fit)
+    return media.fit_image(media.read_image(row.image), asked.height, asked.width, row.fit)
 
 
 def ken_burns(image: Frames, num_frames: int, zoom: float = KEN_BURNS_ZOOM) -> Frames:
@@ -162,7 +161,7 @@ def real_frames(row: ManifestRow, asked: Asked) -> Frames:
             f"{row.reference_video.name} gives {len(chosen)} frames at M={rate:g}, {asked.num_frames} are needed: "
             f"it must last {asked.num_frames / rate:.2f} s"
         )
-    return np.stack([fit_image(frame, asked.height, asked.width, row.fit) for frame in chosen])
+    return np.stack([media.fit_image(frame, asked.height, asked.width, row.fit) for frame in chosen])
 
 
 def _at_rate(path: Path, rate: float, count: int, source_fps: float) -> Iterator[Frames]:

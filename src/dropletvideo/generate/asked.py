@@ -11,8 +11,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dropletvideo.errors import RequestError
-from dropletvideo.generate.request import Fit
 from dropletvideo.generate.timeline import Segment
+from dropletvideo.media import Fit
 from dropletvideo.model.vae import FrameFix
 
 CARRIED = ("camera", "events", "reference_video", "group", "prompt_original", "name", "dimension", "tags")

@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from dropletvideo.errors import RequestError
-from dropletvideo.generate.request import Fit, ImageInput, Settings, fit_image
-from dropletvideo.media import stream
+from dropletvideo.generate.request import ImageInput, Settings, as_picture
+from dropletvideo.media import Fit, fit_image, stream
 
 VideoInput: TypeAlias = str | Path | NDArray[np.uint8] | Sequence[ImageInput]
 Keyframes: TypeAlias = Mapping[int | str, ImageInput]
@@ -44,7 +44,7 @@ def given_frames(
             raise RequestError(
                 f"frame {number} is given twice, by image, last_image or keyframes: give each frame once"
             )
-        given[number] = as_pixels(fit_image(picture, settings.height, settings.width, settings.fit))
+        given[number] = as_pixels(fit_image(as_picture(picture), settings.height, settings.width, settings.fit))
     return given
 
 
@@ -103,7 +103,7 @@ class GivenVideo:
             wanted = run[max(start - at, 0) : max(end - at, 0)]
             at += len(run)
             if len(wanted):
-                yield np.stack([fit_image(_picture(frame), *self.size, self.fit) for frame in wanted])
+                yield np.stack([fit_image(as_picture(_picture(frame)), *self.size, self.fit) for frame in wanted])
             if at >= end:
                 return
 

@@ -25,9 +25,10 @@ from dropletvideo.errors import RequestError
 from dropletvideo.generate.given import Keyframes, VideoInput
 from dropletvideo.generate.job import Job, OutputType, job_of, to_uint8
 from dropletvideo.generate.provenance import model_digest
-from dropletvideo.generate.request import Fit, ImageInput
+from dropletvideo.generate.request import ImageInput
 from dropletvideo.generate.run import JobRun
 from dropletvideo.generate.timeline import Segment
+from dropletvideo.media import Fit
 from dropletvideo.model.folder import PARTS, ModelFolder, load_model_folder, save_model_folder
 from dropletvideo.model.presets import ModelDefaults
 from dropletvideo.model.rope import RopeGrid
@@ -36,6 +37,8 @@ from dropletvideo.model.vae import FrameFix
 logger = logging.getLogger(__name__)
 
 StepCallback = Callable[["DropletVideoPipeline", int, int, dict[str, Tensor]], dict[str, Tensor] | None]
+"""Gets the pipeline, the number of the step, the timestep and {"latents": B,F,C,H,W}; may give {"latents": ...} to go
+on with. Setting `pipeline._interrupt` stops after the step."""
 
 __all__ = ["DropletVideoOutput", "DropletVideoPipeline", "OutputType", "StepCallback", "to_uint8"]
 
@@ -133,7 +136,7 @@ class DropletVideoPipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
     ) -> DropletVideoOutput:
         """Generate one video per entry of the longest list given; single values hold for all.
 
-        None takes the model's own value, except where it is said to mean "none".
+        None takes the model's own value. Sides become multiples of 16.
 
         Args:
             image: first frame(s): PIL, H,W,3 uint8, or a path. None: the text alone decides.
@@ -141,10 +144,10 @@ class DropletVideoPipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             negative_prompt: of the unguided branch; "default" is the model's too.
             motion: M, how many of the frames one second of the scene gets; low is fast.
             num_frames: frames of the result, any number from 1; beyond `chunk_frames` it is made chunk by chunk.
-            height: pixels, rounded to a multiple of 16 with a word.
-            width: as `height`.
+            height: pixels.
+            width: pixels.
             num_inference_steps: sampling steps (of each chunk).
-            guidance_scale: weight of the prompt; 1 is off and halves the work.
+            guidance_scale: weight of the prompt; 1 is off.
             latents: the starting noise B,f,16,h,w, instead of drawing it; sizes that are not asked follow from it.
             max_sequence_length: text tokens read.
             prompt_suffix: put after the prompt and one space; "default" is the model's, None appends nothing.
@@ -152,8 +155,7 @@ class DropletVideoPipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             fit: how images are brought to size: "crop", "pad" or "stretch" (as published).
             generator: one for all, or one per video (then a video does not depend on its batch).
             output_type: see `DropletVideoOutput`.
-            callback_on_step_end: called with (pipeline, number of the step, timestep, {"latents": B,F,C,H,W}); may give
-                {"latents": ...} to go on with. Setting `pipeline._interrupt` stops after the step.
+            callback_on_step_end: see `StepCallback`.
             last_image: last frame(s).
             keyframes: {frame number: image}, -1 is the last frame; or one such mapping per video.
             video: goes on from a path, frames F,H,W,3 or a list of images. `num_frames` counts its frames too.
@@ -169,8 +171,7 @@ class DropletVideoPipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             rope_grid: see `model.rope`.
 
         Raises:
-            RequestError: sizes, counts or numbers that do not go together.
-            MediaError: an image or video that cannot be read.
+            RequestError, MediaError: numbers that do not go together; an image or video that cannot be read.
         """
         asked = {name: value for name, value in locals().items() if name not in ("self", "callback_on_step_end")}
         job = self.prepare(**asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dropletvideo.errors import RequestError
 from dropletvideo.generate.schedulers import SCHEDULERS
-from dropletvideo.media import read_image
+from dropletvideo.media import FITS, Fit, read_image
 from dropletvideo.model.motion import check_motion
 from dropletvideo.model.presets import ModelDefaults
 from dropletvideo.model.vae import FrameFix
@@ -28,8 +28,6 @@ from dropletvideo.shapes import (
     pixel_frames,
 )
 
-Fit = Literal["crop", "pad", "stretch"]
-FITS: tuple[Fit, ...] = ("crop", "pad", "stretch")
 FRAME_FIXES: tuple[FrameFix, ...] = ("exact", "legacy")
 LEAST_CHUNK = TEMPORAL_COMPRESSION + 1
 WIDE_OVERLAP, WIDE_OVERLAP_FROM = 5, 13
@@ -187,42 +185,12 @@ def motions_of(motion: float | Sequence[float] | None, count: int, default: floa
     return motions
 
 
-def fit_image(image: ImageInput, height: int, width: int, fit: Fit) -> NDArray[np.uint8]:
-    """An image as H,W,3 uint8 of the asked size (bicubic, with a low-pass when it shrinks).
-
-    "crop" keeps the aspect and cuts what hangs over, "pad" keeps it and adds black borders, "stretch" is the released
-    code's: both sides to size, aspect lost.
+def as_picture(image: ImageInput) -> NDArray[np.uint8]:
+    """An image in any of the forms that are taken, as H,W,3 uint8 RGB.
 
     Raises:
         MediaError: the file is missing or no image.
-        RequestError: `fit` is unknown.
     """
-    if fit not in FITS:
-        raise RequestError(f"fit={fit!r} is unknown: one of {', '.join(FITS)}")
-    picture = _picture(image)
-    if fit == "stretch":
-        return _resized(picture, height, width)
-    ratios = (height / picture.height, width / picture.width)
-    scale = max(ratios) if fit == "crop" else min(ratios)
-    rows, columns = round(picture.height * scale), round(picture.width * scale)
-    rows, columns = (max(rows, height), max(columns, width)) if fit == "crop" else (max(rows, 1), max(columns, 1))
-    scaled = _resized(picture, rows, columns)
-    if fit == "crop":
-        top, left = (rows - height) // 2, (columns - width) // 2
-        return scaled[top : top + height, left : left + width]
-    canvas = np.zeros((height, width, 3), np.uint8)
-    top, left = (height - rows) // 2, (width - columns) // 2
-    canvas[top : top + rows, left : left + columns] = scaled
-    return canvas
-
-
-def _picture(image: ImageInput) -> Image.Image:
     if isinstance(image, Image.Image):
-        return image.convert("RGB")
-    return Image.fromarray(image if isinstance(image, np.ndarray) else read_image(image))
-
-
-def _resized(picture: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
-    if (picture.height, picture.width) != (height, width):
-        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-    return np.array(picture)
+        return np.array(image.convert("RGB"))
+    return image if isinstance(image, np.ndarray) else read_image(image)

@@ -16,16 +16,19 @@ from dropletvideo.media.decoding import (
     stream_picked,
 )
 from dropletvideo.media.encoding import read_metadata, write_video
-from dropletvideo.media.images import read_image, resize, write_image
+from dropletvideo.media.images import FITS, Fit, fit_image, read_image, resize, write_image
 from dropletvideo.media.opening import IMAGE_SUFFIXES, VIDEO_SUFFIXES, VideoInfo, probe
 
 __all__ = [
+    "FITS",
     "IMAGE_SUFFIXES",
     "PICTURE_SUFFIXES",
     "VIDEO_SUFFIXES",
+    "Fit",
     "FrameRun",
     "VideoInfo",
     "Want",
+    "fit_image",
     "neighbour_groups",
     "png_bytes",
     "png_pixels",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -13,6 +14,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dropletvideo.errors import MediaError, RequestError
 from dropletvideo.media.opening import check_file, scratch_path
+
+Fit = Literal["crop", "pad", "stretch"]
+FITS: tuple[Fit, ...] = ("crop", "pad", "stretch")
 
 
 def target_size(
@@ -55,6 +59,39 @@ def _resize_one(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np
     method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     resized = cv2.resize(np.ascontiguousarray(frame), (width, height), interpolation=method)
     return np.asarray(resized, np.uint8).reshape(height, width, frame.shape[2])
+
+
+def fit_image(image: NDArray[np.uint8], height: int, width: int, fit: Fit = "crop") -> NDArray[np.uint8]:
+    """An HWC uint8 RGB image at `height` x `width` (bicubic, with a low-pass when it shrinks).
+
+    "crop" keeps the aspect and cuts what hangs over, "pad" keeps it and adds black borders, "stretch" is DropletVideo's
+    released way: both sides to size, aspect lost.
+
+    Raises:
+        RequestError: `fit` is unknown.
+    """
+    if fit not in FITS:
+        raise RequestError(f"fit={fit!r} is unknown: one of {', '.join(FITS)}")
+    if fit == "stretch":
+        return _bicubic(image, height, width)
+    ratios = (height / image.shape[0], width / image.shape[1])
+    scale = max(ratios) if fit == "crop" else min(ratios)
+    rows, columns = round(image.shape[0] * scale), round(image.shape[1] * scale)
+    if fit == "crop":
+        rows, columns = max(rows, height), max(columns, width)
+        top, left = (rows - height) // 2, (columns - width) // 2
+        return _bicubic(image, rows, columns)[top : top + height, left : left + width]
+    rows, columns = max(rows, 1), max(columns, 1)
+    top, left = (height - rows) // 2, (width - columns) // 2
+    canvas = np.zeros((height, width, 3), np.uint8)
+    canvas[top : top + rows, left : left + columns] = _bicubic(image, rows, columns)
+    return canvas
+
+
+def _bicubic(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    if image.shape[:2] == (height, width):
+        return image
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:

@@ -17,17 +17,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from dropletvideo.errors import RequestError
+from dropletvideo.media import Fit, fit_image
 from dropletvideo.perception.judge import Chunk, Features, Frames
 
-Fit = Literal["crop", "pad", "stretch"]
 PSNR_CAP_DB = 100.0
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
@@ -66,27 +65,6 @@ def ssim(image: NDArray[np.uint8], other: NDArray[np.uint8]) -> float | None:
     return float(np.mean(luminance * structure))
 
 
-def fit_image(image: NDArray[np.uint8], height: int, width: int, fit: Fit = "crop") -> NDArray[np.uint8]:
-    """Bring an HWC image to `height` x `width` the way the generator does (bicubic, with a low-pass when it shrinks).
-
-    "crop" keeps the aspect and cuts what hangs over, "pad" keeps it and adds black borders, "stretch" loses it.
-    """
-    if fit == "stretch":
-        return _resized(image, height, width)
-    ratios = (height / image.shape[0], width / image.shape[1])
-    scale = max(ratios) if fit == "crop" else min(ratios)
-    rows, columns = round(image.shape[0] * scale), round(image.shape[1] * scale)
-    if fit == "crop":
-        rows, columns = max(rows, height), max(columns, width)
-        top, left = (rows - height) // 2, (columns - width) // 2
-        return _resized(image, rows, columns)[top : top + height, left : left + width]
-    rows, columns = max(rows, 1), max(columns, 1)
-    top, left = (height - rows) // 2, (width - columns) // 2
-    canvas = np.zeros((height, width, 3), np.uint8)
-    canvas[top : top + rows, left : left + columns] = _resized(image, rows, columns)
-    return canvas
-
-
 @dataclass
 class _State:
     image: NDArray[np.uint8] | None
@@ -118,12 +96,6 @@ class FirstFrameFidelity:
         height, width = state.first.shape[:2]
         asked = fit_image(state.image, height, width, state.fit)
         return {"first_frame_psnr": psnr(state.first, asked), "first_frame_ssim": ssim(state.first, asked)}
-
-
-def _resized(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    if image.shape[:2] == (height, width):
-        return image
-    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _window_mean(plane: NDArray[np.float64]) -> NDArray[np.float64]:
