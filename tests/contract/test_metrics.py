@@ -6,11 +6,14 @@ import importlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dropletvideo.evaluate.manifest import CameraAsk, ManifestRow
 from dropletvideo.evaluate.metric import Metric, ScoredRow, judges_of, load_metric, load_metrics, metric_names
+from dropletvideo.evaluate.suite import load_suite, suite_names
 from dropletvideo.perception.judge import Judge
+from dropletvideo.published import WEIGHTS
 
 every_metric = pytest.mark.parametrize("name", metric_names())
 ASKING = ManifestRow(
@@ -21,7 +24,7 @@ BARE = ManifestRow(id="b", video="b.mp4")
 
 def measures(metric: Metric) -> dict:
     """A value of the declared type for every judge column."""
-    values = {float: 0.5, int: 3, str: "C2", bool: True, list: ["pan_left"], dict: {}}
+    values = {float: 0.5, int: 3, str: "C2", bool: True, list: ["pan_left"], dict: {}, np.ndarray: "none.npz"}
     return {column: values[kind] for judge in metric.judges for column, kind in judge.columns.items()}
 
 
@@ -40,6 +43,18 @@ def test_declared_parts(name):
     assert metric.judges
     assert all(isinstance(judge, Judge) for judge in metric.judges)
     assert all(column.better in ("higher", "lower", "neither") for column in metric.columns)
+
+
+@every_metric
+def test_suites_flavours_weights_and_libraries_are_known(name):
+    metric = load_metric(name)
+    assert set(metric.suites) <= set(suite_names())
+    assert set(metric.weights) <= set(WEIGHTS)
+    flavours = {metric.flavour, *(column.flavour for column in metric.columns if column.flavour)}
+    assert flavours <= {"compat", "fixed", "paper", "own"}
+    assert all(column.of == "video" or metric.aggregate for column in metric.columns)
+    for profile in ("paper", "permissive"):
+        assert bool(metric.lacks(profile)) <= bool(metric.weights or metric.libraries)
 
 
 @every_metric
@@ -63,7 +78,7 @@ def test_score_is_pure_and_gives_declared_columns(name):
     metric = load_metric(name)
     given = measures(metric)
     first = metric.score(ASKING, given)
-    assert first
+    assert first or all(column.of == "set" for column in metric.columns)
     assert set(first) <= {column.name for column in metric.columns}
     assert metric.score(ASKING, dict(given)) == first
     assert given == measures(metric)
@@ -114,3 +129,17 @@ def test_no_metric_measures_by_itself():
         text = file.read_text(encoding="utf-8")
         for library in ("cv2", "numpy", "dropletvideo.media", "dropletvideo import media", "import av"):
             assert library not in text, f"{file.name} uses {library}"
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_a_suite_names_itself_and_only_columns_that_some_metric_gives(name):
+    suite = load_suite(name)
+    assert suite.name == name
+    assert suite.title
+    assert suite.about
+    known = {column.name for metric in load_metrics() for column in metric.columns}
+    assert set(suite.columns or ()) <= known
+    if suite.totals is not None:
+        absent = suite.totals(dict.fromkeys(suite.columns or ()))
+        assert set(absent.values()) <= {None}, "a total of nothing is not a number"
+        assert set(suite.total_labels or {}) == set(absent)

@@ -42,20 +42,66 @@ class Estimate:
         return asdict(self)
 
 
-def mean_estimate(values: Sequence[float | None], clusters: Sequence[Hashable]) -> Estimate:
-    """Mean of the present values, interval by drawing clusters; NaN counts as missing."""
+def mean_estimate(
+    values: Sequence[float | None],
+    clusters: Sequence[Hashable],
+    weights: Sequence[float | None] | None = None,
+) -> Estimate:
+    """Mean of the present values, interval by drawing clusters; what is not finite counts as missing.
+
+    `weights` weigh the values (frames of a video); a value without a finite weight counts as missing.
+    """
+    weights = [1.0] * len(values) if weights is None else weights
     present = [
-        (float(value), cluster)
-        for value, cluster in zip(values, clusters, strict=True)
-        if value is not None and not math.isnan(value)
+        (float(value), float(weight), cluster)
+        for value, weight, cluster in zip(values, weights, clusters, strict=True)
+        if value is not None and weight is not None and math.isfinite(value) and math.isfinite(weight)
     ]
     missing = len(values) - len(present)
     if not present:
         return Estimate(value=None, low=None, high=None, count=0, missing=missing, clusters=0)
     sums, counts = _cluster_sums(present)
     low, high = bootstrap_interval(len(sums), lambda drawn: _ratio(sums[drawn].sum(-1), counts[drawn].sum(-1)))
-    value = float(sums.sum() / counts.sum())
+    value = float(sums.sum() / counts.sum()) if counts.sum() > 0 else None
     return Estimate(value=value, low=low, high=high, count=len(present), missing=missing, clusters=len(sums))
+
+
+def set_estimate(
+    clusters: Sequence[Hashable],
+    statistic: Callable[[NDArray[np.int64]], float | None],
+    *,
+    missing: int = 0,
+    resamples: int = 200,
+) -> Estimate:
+    """A value of a whole set (a distance of distributions) with its interval, by drawing clusters.
+
+    Args:
+        clusters: one per row that has features.
+        statistic: takes row numbers (repeated as drawn; all rows once for the value itself) and returns the value, or
+            None where these rows do not define it.
+        missing: rows without features.
+    """
+    members: dict[Hashable, list[int]] = {}
+    for number, cluster in enumerate(clusters):
+        members.setdefault(cluster, []).append(number)
+    groups = [np.array(numbers, dtype=np.int64) for numbers in members.values()]
+    value = statistic(np.arange(len(clusters))) if groups else None
+
+    def of_drawn(drawn: NDArray[np.int64]) -> NDArray[np.float64]:
+        found = [statistic(np.concatenate([groups[number] for number in one])) for one in drawn]
+        return np.array([np.nan if each is None else each for each in found], dtype=np.float64)
+
+    low, high = (None, None)
+    if value is not None:
+        low, high = bootstrap_interval(len(groups), of_drawn, resamples=resamples)
+    return Estimate(
+        value=None if value is None or not math.isfinite(value) else float(value),
+        low=low,
+        high=high,
+        count=len(clusters),
+        missing=missing,
+        clusters=len(groups),
+    )
 
 
 def bootstrap_interval(
@@ -84,13 +130,15 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def _cluster_sums(present: Sequence[tuple[float, Hashable]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum and count of each cluster, in order of first appearance."""
+def _cluster_sums(
+    present: Sequence[tuple[float, float, Hashable]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weighted sum and weight of each cluster, in order of first appearance."""
     totals: dict[Hashable, list[float]] = {}
-    for value, cluster in present:
+    for value, weight, cluster in present:
         total = totals.setdefault(cluster, [0.0, 0.0])
-        total[0] += value
-        total[1] += 1.0
+        total[0] += value * weight
+        total[1] += weight
     table = np.array(list(totals.values()), dtype=np.float64)
     return table[:, 0], table[:, 1]
 

@@ -48,6 +48,7 @@ class ManifestRow(BaseModel):
         motion: M asked; low is fast.
         group: rows that belong together (an image under several M or seeds); bootstrap draws groups.
         fit: how `image` was brought to the size of the video.
+        dimensions: of a published list (VBench), for what this row is scored; None leaves it to the metrics.
         extra: keys of the line that this format does not know, unchanged.
     """
 
@@ -65,6 +66,7 @@ class ManifestRow(BaseModel):
     seed: int | None = None
     motion: float | None = Field(default=None, gt=0)
     fit: Literal["crop", "pad", "stretch"] = "crop"
+    dimensions: tuple[str, ...] | None = None
     extra: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("events", mode="before")

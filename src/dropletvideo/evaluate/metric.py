@@ -1,8 +1,21 @@
-"""What a metric is: judges from `perception/`, how a video's measures become scores, and tables of its own.
+"""What a metric is: judges from `perception/`, how a video's measures become scores, and sums over many videos.
 
 A metric measures nothing itself. `judges` look at the frames; `score` turns one row and its measures into numbers,
-purely, so that a change of the arithmetic needs no new decode; `tables` looks at all scored rows of one system (the
-model, or a baseline) at once. One file in `evaluate/metrics/` with a `build()` adds one: the folder is the registry.
+purely, so that a change of the arithmetic needs no new decode; `aggregate` and `tables` look at all scored rows of one
+system (the model, or a baseline) at once. One file in `evaluate/metrics/` with a `build()` adds one: the folder is the
+registry, and `suites` says in which suites it takes part.
+
+**Learned metrics** name their files in `weights` (entries of `published.py`) and the packages in `libraries`. Where one
+is not here, or its licence does not fit the profile asked for, the metric is *absent*: not run, listed with the reason,
+never a zero. `build()` must work without them: a judge opens its file at the first frame, by `weights.weights_path`.
+
+**Set metrics** (FVD, FID): a judge column of type `numpy.ndarray` holds the features of one video (one row a frame or
+window). They are kept as `OUT/features/*.npz` beside the rows; `ScoredRow.feature(column)` reads them back, `aggregate`
+makes the value with its interval (`aggregate.set_estimate`). Its columns have `of="set"` and no score per video.
+
+**What a judge reads of the row** beside the frames: an optional attribute `reads` of the judge names manifest fields
+(`prompt`, `image`, `reference_video`, `camera`, `events`, ...). A change of one of these measures that video again. The
+row handed to `start` has the manifest's fields, and `image_frame` (HWC uint8, or None) where `image` is read.
 """
 
 from __future__ import annotations
@@ -10,33 +23,78 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from dropletvideo.evaluate.aggregate import Estimate
 from dropletvideo.evaluate.manifest import ManifestRow
 from dropletvideo.perception.judge import Judge
+from dropletvideo.weights import look_for, named
 
 Better = Literal["higher", "lower", "neither"]
+Flavour = Literal["compat", "fixed", "paper", "own"]
+Profile = Literal["paper", "permissive"]
+SuiteName = Literal["truth", "vbench-i2v", "istp", "mirabench", "survey"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A score of one video. `better` says which way is better; "neither" describes and ranks nothing."""
+    """A score of one video, or of a set of them.
+
+    Attributes:
+        better: which way is better; "neither" describes and ranks nothing.
+        of: "video" has a value per row and the mean over rows; "set" only what `Metric.aggregate` gives.
+        weight: measure by which videos count in the mean (frame pairs, where a tool pools frames); None counts equally.
+        flavour: compat (the published tool's numbers, its faults kept), fixed (without its fault), paper (as the paper
+            writes it, where the tool differs), own; None takes the metric's.
+        official: the published name of the column ("I2V-S"), where it has one.
+    """
 
     name: str
     label: str
     unit: str
     better: Better
     decimals: int = 3
+    of: Literal["video", "set"] = "video"
+    weight: str | None = None
+    flavour: Flavour | None = None
+    official: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredRow:
-    """A manifest row of one system with its measures (judge columns) and scores (metric columns)."""
+    """A manifest row of one system with its measures (judge columns) and scores (metric columns).
+
+    `folder` is where the features of set metrics lie; a measure of type array is the name of its file there.
+    """
 
     row: ManifestRow
     measures: Mapping[str, Any]
     scores: Mapping[str, float | None]
+    folder: Path | None = None
+
+    def feature(self, column: str) -> NDArray[np.float32] | None:
+        """The array of a judge column, None where this video has none."""
+        name = self.measures.get(column)
+        if name is None or self.folder is None:
+            return None
+        with np.load(self.folder / str(name)) as arrays:
+            array: NDArray[np.float32] = arrays[column]
+        return array
+
+
+Score = Callable[[ManifestRow, Mapping[str, Any]], dict[str, float | None]]
+Aggregate = Callable[[Sequence[ScoredRow], Sequence[ScoredRow]], dict[str, Estimate]]
+"""(rows of a system, rows of the real clips, empty where none are given) -> estimates by column."""
+
+
+def _all_rows(row: ManifestRow) -> bool:  # noqa: ARG001  the default asks nothing of a row
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +102,15 @@ class Metric:
     """See the module text.
 
     Attributes:
-        version: raised when `score` or `tables` change a number. score: columns to value; a column that the row does
-        not ask for is left out, one that is asked but could not be told
-            is None and counts as missing.
+        version: raised when `score`, `aggregate` or `tables` change a number.
+        score: columns to value; a column that the row does not ask for is left out, one that is asked but could not be
+            told is None and counts as missing.
+        suites: the suites it takes part in; without any it runs when it is named, and with `all`.
+        flavour: see `Column.flavour`.
+        weights: pretrained files by their names in `published.py`. libraries: packages that are no part of the base.
+        dimension: a row that lists `dimensions` (VBench) is scored only when this one is among them.
+        applies: further condition on the row; a row to which a metric does not apply is not decoded for it.
+        aggregate: estimates over all rows by column, which stand in place of the mean.
         tables: JSON-able summary over all rows of one system, or None.
     """
 
@@ -56,8 +120,35 @@ class Metric:
     about: str
     columns: tuple[Column, ...]
     judges: tuple[Judge, ...]
-    score: Callable[[ManifestRow, Mapping[str, Any]], dict[str, float | None]]
+    score: Score
+    suites: tuple[SuiteName, ...] = ()
+    flavour: Flavour = "own"
+    weights: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    dimension: str | None = None
+    applies: Callable[[ManifestRow], bool] = field(default=_all_rows)
+    aggregate: Aggregate | None = None
     tables: Callable[[Sequence[ScoredRow]], dict[str, Any]] | None = None
+
+    def asked_of(self, row: ManifestRow) -> bool:
+        """Whether a row is scored by this metric."""
+        only, dimensions = row.extra.get("only"), row.dimensions
+        if only is not None and self.name not in only:
+            return False
+        if self.dimension is not None and dimensions is not None and self.dimension not in dimensions:
+            return False
+        return self.applies(row)
+
+    def lacks(self, profile: Profile = "paper") -> str:
+        """Why it cannot run here, with the next step; empty when it can. `permissive` refuses non-commercial files."""
+        for name in self.weights:
+            entry = named(name)
+            if profile == "permissive" and not entry.is_free:
+                return f"weights {name!r} are under {entry.licence}: take --profile paper where that is allowed"
+        for library in self.libraries:
+            if find_spec(library) is None:
+                return f"the package {library!r} is not installed: pip install 'dropletvideo[eval]'"
+        return next((found.lacks for name in self.weights if (found := look_for(name)).lacks), "")
 
 
 def metric_names() -> list[str]:

@@ -107,6 +107,7 @@ def build() -> Metric:
         title="Camera moves asked against measured",
         version=1,
         about="An extra move costs precision. A frozen picture finds every `static` request and no other.",
+        suites=("truth",),
         columns=_COLUMNS,
         judges=(CameraJudge(),),
         score=score,

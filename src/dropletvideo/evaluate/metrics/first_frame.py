@@ -33,6 +33,7 @@ def build() -> Metric:
         title="First-frame fidelity",
         version=1,
         about="Frame 0 against the image asked for. A frozen picture wins; the codec's reconstruction is the ceiling.",
+        suites=("truth",),
         columns=_COLUMNS,
         judges=(FirstFrameFidelity(),),
         score=score,

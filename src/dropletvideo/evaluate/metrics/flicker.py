@@ -38,6 +38,7 @@ def build() -> Metric:
         title="Flicker",
         version=1,
         about="The plain value counts motion as flicker, so a frozen picture has 1; the compensated residual does not.",
+        suites=("truth",),
         columns=_COLUMNS,
         judges=(TemporalFlickering(), ConsistentFlow()),
         score=score,

@@ -60,6 +60,7 @@ def build() -> Metric:
         title="Motion against M",
         version=1,
         about="Low M asks for fast motion. More motion is not better: what counts is that it answers to M.",
+        suites=("truth",),
         columns=_COLUMNS,
         judges=(MotionJudge(), ConsistentFlow()),
         score=score,
