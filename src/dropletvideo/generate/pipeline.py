@@ -144,8 +144,7 @@ class DropletVideoPipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             negative_prompt: of the unguided branch; "default" is the model's too.
             motion: M, how many of the frames one second of the scene gets; low is fast.
             num_frames: frames of the result, any number from 1; beyond `chunk_frames` it is made chunk by chunk.
-            height: pixels.
-            width: pixels.
+            height, width: pixels.
             num_inference_steps: sampling steps (of each chunk).
             guidance_scale: weight of the prompt; 1 is off.
             latents: the starting noise B,f,16,h,w, instead of drawing it; sizes that are not asked follow from it.
@@ -166,8 +165,7 @@ class DropletVideoPipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             noise_aug: deviation of noise on given frames; more of it gives more motion and less likeness.
             dynamic_guidance: guidance that rises over the steps.
             guidance_rescale: 0 to 1, against the burnt colours of high guidance.
-            chunk_frames: frames made at once, `4k + 1`.
-            overlap: frames of a chunk that the next one sees, `4k + 1`.
+            chunk_frames, overlap: frames made at once, and those of a chunk that the next one sees; both `4k + 1`.
             rope_grid: see `model.rope`.
 
         Raises:
