@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,9 +25,8 @@ from dropletvideo.generate.pipeline import DropletVideoPipeline
 from dropletvideo.generate.provenance import read_provenance
 from dropletvideo.generate.single import generate_file
 from dropletvideo.media import read_video, write_image, write_video
-from dropletvideo.model.presets import nano
+from toy_model import write_toy_model
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "dropletvideo_tiny"
 ROW_ALONE = {"id"}
 CALL_ALONE = {"latents", "generator", "output_type", "callback_on_step_end", "rope_grid"}
 
@@ -36,11 +34,7 @@ CALL_ALONE = {"latents", "generator", "output_type", "callback_on_step_end", "ro
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """The parity model with defaults of a toy: 5 frames of 16x16, one step."""
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    shutil.copytree(GOLDEN / "model", folder)
-    toy = {"num_frames": 5, "height": 16, "width": 16, "text_length": 12, "num_inference_steps": 1}
-    (folder / "droplet.json").write_text(nano().defaults.model_copy(update=toy).model_dump_json())
-    return folder
+    return write_toy_model(tmp_path_factory.mktemp("model") / "tiny", side=16, steps=1)
 
 
 @pytest.fixture(scope="module")

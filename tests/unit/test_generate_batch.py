@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,20 +14,14 @@ from dropletvideo.generate.asked import read_requests
 from dropletvideo.generate.batch import generate_batch
 from dropletvideo.generate.pipeline import DropletVideoPipeline
 from dropletvideo.media import read_metadata, read_video, write_image
-from dropletvideo.model.presets import nano
 from dropletvideo.tables.lock import locked
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "dropletvideo_tiny"
+from toy_model import write_toy_model
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """The parity model with defaults of a toy: 5 frames of 32x32, two steps."""
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    shutil.copytree(GOLDEN / "model", folder)
-    toy = {"num_frames": 5, "height": 32, "width": 32, "text_length": 12, "num_inference_steps": 2}
-    (folder / "droplet.json").write_text(nano().defaults.model_copy(update=toy).model_dump_json())
-    return folder
+    return write_toy_model(tmp_path_factory.mktemp("model") / "tiny", side=32, steps=2)
 
 
 @pytest.fixture
