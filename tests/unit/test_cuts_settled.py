@@ -7,10 +7,11 @@ import pytest
 
 from dropletvideo import media
 from dropletvideo.perception.cuts import ShotBoundaries
+from dropletvideo.perception.edges import edges_of
 from dropletvideo.perception.judge import Chunk, Frames
 from dropletvideo.perception.look import LookJudge
 from dropletvideo.tables.plan import watch_video
-from dropletvideo.tables.spans import boundary_of, edges_of
+from dropletvideo.tables.spans import boundary_of
 
 RATE = 24
 
@@ -46,6 +47,15 @@ def mix(kind, old, new, share):
     return np.concatenate([new[:, :at], old[:, at:]], axis=1)
 
 
+def risen(seed, colour):
+    """A shot cut off hard, then another that rises out of one colour: the cut and the fade touch, and are one."""
+    frames = footage(seed).astype(np.float32)
+    first, second = frames[10:58], frames[-60:-12]
+    rise = np.linspace(0.05, 1, 18)[:, None, None, None]
+    second[:18] = second[:18] * rise + colour * (1 - rise)
+    return np.concatenate([first, second, first]).clip(0, 255).astype(np.uint8)
+
+
 def told_and_final(frames, size):
     """(what `settled` said after each chunk, final edges)."""
     judge = ShotBoundaries()
@@ -58,11 +68,14 @@ def told_and_final(frames, size):
     return told, edges_of([boundary_of(found) for found in final["boundaries"]], final["blended_spans"])
 
 
-@pytest.mark.parametrize("seed", range(4))
+RISEN = {f"risen from {colour}, {seed}": (seed, colour) for seed in range(3) for colour in (0, 255)}
+
+
+@pytest.mark.parametrize("frames_of", [*range(4), *RISEN])
 @pytest.mark.parametrize("size", [3, 32])
-def test_nothing_settled_is_taken_back(seed, size):
-    told, final = told_and_final(footage(seed), size)
-    assert len(final) >= 3, "the footage has transitions to find"
+def test_nothing_settled_is_taken_back(frames_of, size):
+    told, final = told_and_final(risen(*RISEN[frames_of]) if frames_of in RISEN else footage(frames_of), size)
+    assert len(final) >= 2, "the footage has transitions to find"
     before = 0
     for newest, edges, frame in told:
         assert edges == [edge for edge in final if edge.frame < frame]
@@ -71,8 +84,9 @@ def test_nothing_settled_is_taken_back(seed, size):
         before = frame
 
 
-def test_one_decode_and_clips_clear_of_blended_frames(tmp_path):
-    media.write_video(tmp_path / "edited.mp4", footage(2), playback_fps=RATE)
+@pytest.mark.parametrize("frames", [lambda: footage(2), lambda: risen(1, 0)], ids=["mixed", "risen"])
+def test_one_decode_and_clips_clear_of_blended_frames(tmp_path, frames):
+    media.write_video(tmp_path / "edited.mp4", frames(), playback_fps=RATE)
     watched = watch_video(tmp_path / "edited.mp4", [LookJudge()], detector=ShotBoundaries())
     again = watch_video(tmp_path / "edited.mp4", [LookJudge()], detector=Unsettled())
     assert (watched.decodes, again.decodes) == (1, 2)

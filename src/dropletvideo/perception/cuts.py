@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from dropletvideo.perception.alignment import Aligner, compare, moved
+from dropletvideo.perception.edges import edges_of
 from dropletvideo.perception.judge import Chunk, Frames
 from dropletvideo.perception.transitions import Step, Transition, TransitionConfig, TransitionFinder
 from dropletvideo.records import Boundary
@@ -90,7 +91,7 @@ class ShotBoundaries:
     """
 
     name = "cuts"
-    version = 1
+    version = 2
     columns: Mapping[str, type] = {"boundaries": list, "blended_spans": list}
 
     def __init__(self, config: CutsConfig | None = None) -> None:
@@ -116,15 +117,19 @@ class ShotBoundaries:
         """(edges before a frame, that frame): what no later frame can change (see `tables.plan`).
 
         Edges are the hard cuts, and the blended spans as boundaries of their own. The frame lags the newest one by
-        `look_ahead`, the longest window and half of it again, and until a transition cannot be prolonged any more.
+        `look_ahead`, the longest window and half of it again, until a transition cannot be prolonged any more, and by
+        the frames within which a cut may still become part of a fade.
         """
         if state.finder is None or not state.steps:
             return [], 0
         decided = state.settled < len(state.steps)
         newest = state.steps[state.settled].index if decided else state.steps[-1].index + 1
-        frame = min(newest, state.finder.settled_before(newest))
-        spans = [[found.start, found.end] for found in state.finder.found]
-        return [edge for edge in _edges(state.cuts, spans) if edge.frame < frame], frame
+        found = state.finder.found
+        frame = min(newest, state.finder.settled_before(newest)) - _NEAR
+        if found and newest <= found[-1].end + _NEAR:
+            frame = min(frame, found[-1].start - _NEAR)
+        edges = edges_of(state.cuts, _blended(found, state.cuts))
+        return [edge for edge in edges if edge.frame < frame], max(0, frame)
 
     def finish(self, state: CutsState) -> dict[str, Any]:
         """Boundaries in time order."""
@@ -138,7 +143,7 @@ class ShotBoundaries:
         boundaries = sorted(_with_cuts(gradual, state.cuts), key=lambda boundary: boundary.frame)
         return {
             "boundaries": [asdict(boundary) for boundary in boundaries],
-            "blended_spans": [[found.start, found.end] for found in state.finder.found],
+            "blended_spans": _blended(state.finder.found, state.cuts),
         }
 
     def _step(self, state: CutsState, frame_HWC: NDArray[np.uint8], seconds: float, index: int) -> Step:
@@ -190,17 +195,24 @@ class ShotBoundaries:
         )
 
 
-def _edges(cuts: Sequence[Boundary], blended_spans: Sequence[Sequence[int]]) -> list[Boundary]:
-    """Hard cuts and blended spans in order, each as a boundary."""
-    blended = [Boundary(frame=start, end_frame=end, kind="dissolve", score=1.0) for start, end in blended_spans]
-    return sorted([*cuts, *blended], key=lambda edge: (edge.frame, edge.end_frame))
+def _blended(found: Sequence[Transition], cuts: Sequence[Boundary]) -> list[list[int]]:
+    """[first, end] of each transition; a fade's reaches to the cuts that touch it."""
+    spans = []
+    for one in found:
+        touching = [cut.frame for cut in cuts if one.kind == "fade" and _touches(one, cut)]
+        spans.append([min([one.start, *touching]), max([one.end, *touching])])
+    return spans
+
+
+def _touches(one: Transition, cut: Boundary) -> bool:
+    return one.start - _NEAR <= cut.frame <= one.end + _NEAR
 
 
 def _with_cuts(gradual: Sequence[Transition], cuts: Sequence[Boundary]) -> list[Boundary]:
     """Boundaries of both kinds; a cut that touches gradual ones (at the bottom of a quick fade) is one with them."""
     boundaries, taken = [], set()
     for cut in cuts:
-        touched = [k for k, one in enumerate(gradual) if one.start - _NEAR <= cut.frame <= one.end + _NEAR]
+        touched = [k for k, one in enumerate(gradual) if _touches(one, cut)]
         taken.update(touched)
         end = max([cut.end_frame, *(gradual[k].end for k in touched)])
         is_fade = any(gradual[k].kind == "fade" for k in touched)

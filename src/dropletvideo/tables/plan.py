@@ -43,6 +43,7 @@ from typing import Any
 
 from dropletvideo import media
 from dropletvideo.engine import heartbeat
+from dropletvideo.perception.edges import edges_of
 from dropletvideo.perception.judge import Features, Frames, Judge, Picked
 from dropletvideo.records import Boundary
 from dropletvideo.tables.clock import FrameClock
@@ -57,7 +58,6 @@ from dropletvideo.tables.spans import (
     Spans,
     Wanting,
     boundary_of,
-    edges_of,
     whole_shots,
 )
 
@@ -313,8 +313,8 @@ class _Pass:
 
     def _kept_its_word(self) -> bool:
         """Whether the boundaries that closed shots during the pass are the final ones; else clips are decoded anew."""
-        final = _between_shots(self.edges, 0, ENDLESS)
-        if _between_shots(final, 0, self._settled) == self._closed_by:
+        final = [edge for edge in _between_shots(self.edges, 0, ENDLESS) if edge.frame < self._settled]
+        if _frames_of(final) == _frames_of(self._closed_by):
             return True
         logger.warning("%s: the shot detector took back what it called settled; decoding again", self.path)
         return False
@@ -390,6 +390,10 @@ def _between_shots(boundaries: Sequence[Boundary], start: int, frame: int) -> li
             ends.append(boundary)
             start = boundary.end_frame
     return ends
+
+
+def _frames_of(edges: Sequence[Boundary]) -> list[tuple[int, int]]:
+    return [(edge.frame, edge.end_frame) for edge in edges]
 
 
 def _sees_video(judge: Judge) -> bool:

@@ -275,12 +275,3 @@ def boundary_of(found: Boundary | Mapping[str, Any]) -> Boundary:
         kind=found["kind"],
         score=float(found.get("score", 1.0)),
     )
-
-
-def edges_of(boundaries: Sequence[Boundary], blended_spans: Sequence[Sequence[int]] | None) -> list[Boundary]:
-    """Where shots end and begin: the boundaries, or cuts and blended spans where a detector tells those."""
-    if blended_spans is None:
-        return list(boundaries)
-    cuts = [boundary for boundary in boundaries if boundary.frame == boundary.end_frame]
-    blended = [Boundary(frame=int(a), end_frame=int(b), kind="dissolve", score=1.0) for a, b in blended_spans]
-    return sorted([*cuts, *blended], key=lambda edge: (edge.frame, edge.end_frame))
