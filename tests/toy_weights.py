@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from dropletvideo.weights import WEIGHTS
 
@@ -22,6 +22,8 @@ def write_all(folder: Path) -> None:
     """Every learned judge's files, under the names that the package looks for."""
     write_dover(folder / WEIGHTS["dover"].file)
     write_raft(folder)
+    write_swin(folder / WEIGHTS["swin3d-t-kinetics"].file)
+    write_camera_classifier(folder / "camera-classifier")
     write_clip(folder / "clip-vit-l-14")
     write_aesthetic_heads(folder / WEIGHTS["laion-aesthetic-v1"].file, folder / WEIGHTS["laion-aesthetic-v2"].file)
     write_safety_checker(folder / "safety-checker", folder / "clip-vit-l-14")
@@ -112,3 +114,47 @@ def write_raft(folder: Path) -> None:
     for size, build in (("large", raft_large), ("small", raft_small)):
         torch.manual_seed(3)
         torch.save(build(weights=None).state_dict(), folder / WEIGHTS[f"raft-{size}"].file)
+
+
+SWIN_TOY = {"embed_dim": 8, "depths": (1, 1), "num_heads": (1, 2), "window": (2, 2, 2)}
+
+
+def swin_tensors(classes: int, embed_dim: int, depths: tuple, num_heads: tuple, window: tuple) -> dict:
+    """Video Swin with the names and shapes of torchvision's files; random numbers."""
+    tensors = {"patch_embed.proj.weight": random(embed_dim, 3, 2, 4, 4), "patch_embed.proj.bias": random(embed_dim)}
+    norms = [("patch_embed.norm", embed_dim)]
+    table = (2 * window[0] - 1) * (2 * window[1] - 1) * (2 * window[2] - 1)
+    volume = window[0] * window[1] * window[2]
+    for stage, (depth, heads) in enumerate(zip(depths, num_heads, strict=True)):
+        dim = embed_dim * 2**stage
+        for number in range(depth):
+            block = f"features.{2 * stage}.{number}"
+            norms += [(f"{block}.norm1", dim), (f"{block}.norm2", dim)]
+            tensors[f"{block}.attn.relative_position_bias_table"] = random(table, heads)
+            tensors[f"{block}.attn.relative_position_index"] = torch.zeros(volume, volume, dtype=torch.int64)
+            layers = {"attn.qkv": (3, 1), "attn.proj": (1, 1), "mlp.0": (4, 1), "mlp.3": (1, 4)}
+            for name, (rows, columns) in layers.items():
+                tensors[f"{block}.{name}.weight"] = random(rows * dim, columns * dim)
+                tensors[f"{block}.{name}.bias"] = random(rows * dim)
+        if stage < len(depths) - 1:
+            tensors[f"features.{2 * stage + 1}.reduction.weight"] = random(2 * dim, 4 * dim)
+            norms.append((f"features.{2 * stage + 1}.norm", 4 * dim))
+    last = embed_dim * 2 ** (len(depths) - 1)
+    tensors |= {"head.weight": random(classes, last, scale=1.0), "head.bias": random(classes)}
+    for name, dim in [*norms, ("norm", last)]:
+        tensors |= {f"{name}.weight": torch.ones(dim), f"{name}.bias": torch.zeros(dim)}
+    return tensors
+
+
+def write_swin(path: Path) -> None:
+    """swin3d_t's file at toy size: 400 actions, a plain state dict with its index buffers."""
+    torch.save(swin_tensors(400, **SWIN_TOY), path)
+
+
+def write_camera_classifier(folder: Path) -> None:
+    """A trained camera classifier's folder: six classes, no index buffers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shown = {"frames": 4, "short_side": 32, "crop": 32, "rate": None, "views": 1}
+    (folder / "config.json").write_text(json.dumps({**SWIN_TOY, **shown}))
+    tensors = {name: value for name, value in swin_tensors(6, **SWIN_TOY).items() if not name.endswith("index")}
+    save_file(tensors, folder / "model.safetensors")

@@ -26,6 +26,7 @@ class Weights:
         is_free: whether its licence allows commercial use.
         note: what a user has to know before using it.
         used_by: stages or commands that read it.
+        made_by: the command that makes what nobody publishes; such an entry has no url.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Weights:
     is_free: bool = True
     note: str = ""
     used_by: tuple[str, ...] = ()
+    made_by: str = ""
 
 
 _TOKENIZER = ("tokenizer*", "vocab.json", "merges.txt", "special_tokens_map.json")
@@ -118,6 +120,24 @@ _ALL = (
         licence="BSD-3-Clause",
         is_folder=False,
         used_by=("motion_raft",),
+    ),
+    Weights(
+        name="swin3d-t-kinetics",
+        source="https://docs.pytorch.org/vision/stable/models/video_swin_transformer.html",
+        url="https://download.pytorch.org/models/swin3d_t-7615ae03.pth",
+        file="swin3d_t-7615ae03.pth",
+        sha256="7615ae03",
+        licence="BSD-3-Clause",
+        is_folder=False,
+        used_by=("train-classifier",),
+    ),
+    Weights(
+        name="camera-classifier",
+        source="nobody publishes one",
+        licence="yours",
+        is_folder=True,
+        made_by="droplet train-classifier --out",
+        used_by=("camera_class_swin",),
     ),
     Weights(
         name="qwen2.5-vl-7b",

@@ -76,6 +76,11 @@ def weights_path(name: str, *, folder: str | Path | None = None) -> Path:
 
 
 def _missing(weights: Weights, path: Path) -> str:
+    if weights.made_by:
+        return (
+            f"weights {weights.name!r} are not in {path} and nobody publishes them: make them by "
+            f"{weights.made_by} {path}, or name another folder in {FOLDER_VARIABLE}"
+        )
     note = f" ({weights.note})" if weights.note else ""
     return (
         f"weights {weights.name!r} are not in {path}: get them by droplet weights fetch {weights.name}, or from "
@@ -149,14 +154,17 @@ def fetch(name: str, *, folder: str | Path | None = None, url: str | None = None
         url: another place of the same bytes (a mirror); the digest is checked all the same.
 
     Raises:
-        WeightsError: an unknown name, no network or a refusal by the other side (with the way by hand), a full disk, or
-            other bytes than its owners publish. Nothing half-written stays under the final name.
+        WeightsError: an unknown name, one that nobody publishes, no network or a refusal by the other side (with the
+            way by hand), a full disk, or other bytes than its owners publish. Nothing half-written stays under the
+            final name.
     """
     weights = named(name)
     path = place_of(weights, folder)
     if is_there(weights, path):
         check_digest(weights, path)
         return path
+    if not (url or weights.url):
+        raise WeightsError(_missing(weights, path))
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

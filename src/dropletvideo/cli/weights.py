@@ -107,7 +107,8 @@ def fetch(
         if weights.is_there(entry, place):
             typer.echo(f"{entry.name}: here already, {weights.fetch(entry.name, folder=folder)}")
             continue
-        typer.echo(f"{entry.name}: from {url or entry.url} to {place}, licence {entry.licence}")
+        if url or entry.url:
+            typer.echo(f"{entry.name}: from {url or entry.url} to {place}, licence {entry.licence}")
         done = weights.fetch(entry.name, folder=folder, url=url)
         typer.echo(
             f"{entry.name}: {done} (sha256 {weights.sha256_of(done)})" if done.is_file() else f"{entry.name}: {done}"
