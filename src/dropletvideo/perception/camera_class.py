@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dropletvideo.moves import MOVES
 from dropletvideo.perception.camera_fit import Array
@@ -55,8 +56,10 @@ SLIVER_SECONDS, SLIVER_SHARE = 0.75, 0.2
 TURNS = ("pan", "tilt", "roll", "zoom")
 MIN_SHARE, MIN_SHARE_IN_TRAVEL = 0.3, 0.45
 """A move is named if it moves the picture at least this much of what the strongest move of its time does."""
-WELL_EXPLAINED, MIN_ZOOM_SHARE = 0.9, 0.06
+WELL_EXPLAINED, MIN_ZOOM_SHARE = 0.85, 0.06
 """Where turning explains this share of the points, a zoom beside a wide pan or tilt is sure though it is small."""
+FITS_ACROSS, ASIDE = 0.7, 0.6
+"""The same for travel, if no more than this share of it goes ahead."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def runs_of(rates: Rates, pieces: list[tuple[int, int]], weights: Array, shake: 
         value = rates.values[:, column]
         share = np.where(rates.travels & (column < len(TURNS)), MIN_SHARE_IN_TRAVEL, MIN_SHARE)
         if axis == "zoom":
-            share[~rates.travels & (rates.explained > WELL_EXPLAINED)] = MIN_ZOOM_SHARE
+            share[_tells_zoom(rates)] = MIN_ZOOM_SHARE
         strong = (np.abs(value) > MIN_SPEED[axis]) & (weights[:, column] > share * weights.max(axis=1))
         if axis in TRAVEL:
             least_share = _least_share(axis, rates)
@@ -112,6 +115,13 @@ def runs_of(rates: Rates, pieces: list[tuple[int, int]], weights: Array, shake: 
     for first, end in equal_runs(rates.tracks.astype(float)):
         runs.append(Run("tracking", first, end, 1.0, float(seconds[first:end].sum())))
     return _without_slivers(runs, seconds)
+
+
+def _tells_zoom(rates: Rates) -> NDArray[np.bool_]:
+    """W where a zoom is sure though it is small: beside a turn that fits, or travel across the view that fits; ahead,
+    every point moves as a zoom moves it."""
+    aside = np.linalg.norm(rates.values[:, 5:7], axis=1) < ASIDE * rates.speed
+    return np.where(rates.travels, aside & (rates.explained > FITS_ACROSS), rates.explained > WELL_EXPLAINED)
 
 
 def _least_share(axis: str, rates: Rates) -> Array:

@@ -99,7 +99,16 @@ def _solve_along(windows: list[Window], direction: Array, lens: Lens) -> Travell
         distance.append(float(np.median(along / system.length)))
         spread.append(float(near - far) * lens.focal_px)
     cost = float(np.mean([system.costs[:, chosen].min() for system in systems]))
-    return Travelled(direction, np.array(turns), np.array(distance), np.array(spread), cost)
+    angles, far = np.array(turns), np.array(distance)
+    if SUBSETS[chosen, 3]:
+        angles[:, 3] += _chord(angles, far[:, None] * direction)
+    return Travelled(direction, angles, far, np.array(spread), cost)
+
+
+def _chord(angles: Array, travel: Array) -> Array:
+    """W zoom that a travel W,3 aside or upwards feigns while the camera turns (angles W,4): halfway the camera looks
+    another way, so seen from where it began, the way on an arc leads ahead too."""
+    return np.asarray(travel[:, 0] * np.sin(angles[:, 0] / 2) - travel[:, 1] * np.sin(angles[:, 1] / 2))
 
 
 def refocus(pairs: list[Pair], lens: Lens) -> Lens:
