@@ -23,7 +23,7 @@ _FLIPPED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One term of the conjunction: as SQL, as people read it, and the columns that it reads.
+    """One term of the conjunction: as SQL, as people read it, the columns that it reads, and whether it is applied.
 
     An expression of one term is shown as it was written, the terms of a longer one in DuckDB's spelling.
     """
@@ -31,6 +31,7 @@ class Condition:
     sql: str
     text: str
     columns: tuple[str, ...]
+    is_applied: bool = True
 
 
 def conditions(connection: Connection, where: Sequence[str]) -> list[Condition]:
@@ -43,6 +44,13 @@ def conditions(connection: Connection, where: Sequence[str]) -> list[Condition]:
         written = " ".join(expression.split()) if len(terms) == 1 else None
         found.extend(_condition(connection, tree, term, written) for term in terms)
     return found
+
+
+def columns_of(connection: Connection, order_by: str) -> tuple[str, ...]:
+    """The columns that an SQL order or grouping reads; none where it does not parse, which applying it tells."""
+    query = f"SELECT 1 FROM clips ORDER BY {order_by}"
+    (text,) = connection.execute("SELECT json_serialize_sql($1)", [query]).fetchone()
+    return tuple(dict.fromkeys(_columns(json.loads(text))))
 
 
 def _parse(connection: Connection, expression: str) -> dict[str, Any]:
@@ -99,7 +107,7 @@ def thresholds_of(found: Sequence[Condition]) -> dict[str, tuple[float | None, f
     """(least, most) per column, from the conditions that compare one column with a number."""
     limits: dict[str, tuple[float | None, float | None]] = {}
     for condition in found:
-        for column, operator, value in _comparisons(condition.sql):
+        for column, operator, value in comparisons(condition.sql):
             low, high = limits.get(column, (None, None))
             if operator.startswith(">"):
                 low = value if low is None else max(low, value)
@@ -109,7 +117,8 @@ def thresholds_of(found: Sequence[Condition]) -> dict[str, tuple[float | None, f
     return limits
 
 
-def _comparisons(text: str) -> list[tuple[str, str, float]]:
+def comparisons(text: str) -> list[tuple[str, str, float]]:
+    """Column, operator and number of a term that compares one column with numbers; nothing for any other term."""
     if match := _COMPARISON.match(text):
         return [(match[1], match[2], float(match[3]))]
     if match := _MIRRORED.match(text):

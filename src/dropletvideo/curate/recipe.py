@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from dropletvideo.curate import stages as stage_folder
 from dropletvideo.curate.selection import Selection
+from dropletvideo.curate.shipped import shipped_selection, shipped_selections
 from dropletvideo.errors import ConfigError
 from dropletvideo.tables.stage import Stage
 
@@ -26,7 +27,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Recipe(BaseModel):
-    """A resolved recipe. `stages` keeps the order of the file; `gates` hold a stage back where they do not hold."""
+    """A resolved recipe. `stages` keeps the order of the file; `gates` hold a stage back where they do not hold.
+
+    A selection without a body is the one of that name that comes with the package.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,6 +45,15 @@ class Recipe(BaseModel):
     @classmethod
     def _empty_is_default(cls, value: Any) -> Any:
         return {name: {} if own is None else own for name, own in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("selections", mode="before")
+    @classmethod
+    def _empty_is_shipped(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        for name in [name for name, own in value.items() if own is None]:
+            _known(name, shipped_selections(), "selections: shipped selection")
+        return {name: shipped_selection(name) if own is None else own for name, own in value.items()}
 
     def build(self) -> list[Stage]:
         """The stages, checked and in order.

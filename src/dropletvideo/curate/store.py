@@ -13,6 +13,7 @@ import yaml
 
 from dropletvideo.curate.recipe import checked, hint, yaml_mapping
 from dropletvideo.curate.selection import Selection
+from dropletvideo.curate.shipped import shipped_selection, shipped_selections
 from dropletvideo.errors import ConfigError
 
 RUNS = "runs.jsonl"
@@ -36,16 +37,18 @@ def selection_path(root: Path, name: str) -> Path:
 
 
 def load_selection(root: Path, name: str) -> Selection:
-    """A stored selection.
+    """A selection by its name: the data set's own, else one that comes with the package.
 
     Raises:
         ConfigError: no selection of that name, or a file that does not hold one.
     """
     path = selection_path(root, name)
-    if not path.is_file():
-        known = selection_names(root)
-        raise ConfigError(f"{root} has no selection {name!r}{hint(name, known) or ': make one with droplet select'}")
-    return read_selection(path)
+    if path.is_file():
+        return read_selection(path)
+    if name in shipped_selections():
+        return shipped_selection(name)
+    known = sorted({*selection_names(root), *shipped_selections()})
+    raise ConfigError(f"{root} has no selection {name!r}{hint(name, known)}; droplet select makes one")
 
 
 def read_selection(path: Path) -> Selection:
