@@ -177,7 +177,7 @@ class TransitionFinder:
         """The frame before which neither a transition still to come nor one found can change anything.
 
         A window yet to be looked at reaches back by the longest length, and its transition by half of that before it;
-        the last transition found may still be joined with one that begins soon after it.
+        transitions found may still be joined with one that begins soon after them.
         """
         if not self._entries:
             return newest
@@ -187,11 +187,13 @@ class TransitionFinder:
         if self._open is not None:
             place = min(place, self._open.first - (self._count - len(self._entries)) - reach)
         bound = self._entries[max(0, place)].step
-        last = self.found[-1] if self.found else None
         gap = max(self.config.most_constant_seconds, self.config.least_gap_seconds)
-        if last is not None and last.start > self._last_cut and bound.seconds - last.end_seconds <= gap:
-            return min(bound.index, last.start)
-        return bound.index
+        frame = bound.index
+        for last in reversed(self.found):  # the last may turn out a flash and go, and leave the one before it open
+            if last.start <= self._last_cut or bound.seconds - last.end_seconds > gap:
+                break
+            frame = min(frame, last.start)
+        return frame
 
     # --- windows
 

@@ -9,7 +9,7 @@ the same pass:
 a column `boundaries` (a list of `{frame, end_frame, kind, score}`, JSON form of `records.Boundary`). It is asked
 after every `update`. Every boundary whose `frame` lies before the returned `frame` is final and in the list, in
 order, with its final `end_frame`; later ones may be missing. The returned frame never falls, and lags the newest
-frame by a bounded look-ahead (about 4 seconds at most, else frames wait in memory): a dissolve that may have begun
+frame by a bounded look-ahead (about 5 seconds at most, for frames wait in memory): a dissolve that may have begun
 at frame 100 keeps it at 100 or below until its end is known. Frames from `frame` to `end_frame` of a boundary belong
 to neither shot. A detector without `settled` still works: clips are then measured in a second decode.
 
