@@ -17,7 +17,13 @@ from dropletvideo.published import WEIGHTS
 
 every_metric = pytest.mark.parametrize("name", metric_names())
 ASKING = ManifestRow(
-    id="a", video="a.mp4", image="a.png", motion=4, camera=(CameraAsk(move="pan_left"), CameraAsk(move="tilt_up"))
+    id="a",
+    video="a.mp4",
+    prompt="a ball",
+    image="a.png",
+    motion=4,
+    camera=(CameraAsk(move="pan_left"), CameraAsk(move="tilt_up")),
+    reference_video="a_real.mp4",
 )
 BARE = ManifestRow(id="b", video="b.mp4")
 
@@ -92,7 +98,7 @@ def test_what_was_not_measured_is_none_and_never_a_number(name):
 @every_metric
 def test_what_was_not_asked_is_not_scored(name):
     scores = load_metric(name).score(BARE, measures(load_metric(name)))
-    assert not {"first_frame_psnr", "camera_f1", "camera_recall"} & scores.keys()
+    assert not {"first_frame_psnr", "camera_f1", "camera_recall", "reference_psnr"} & scores.keys()
 
 
 @every_metric

@@ -1,4 +1,4 @@
-"""Dynamic degree with classical flow: VBench's yes or no (0 or 1), and the speed in short sides per second, 0 upwards.
+"""Dynamic degree with classical flow: VBench's yes or no (0 or 1), and the speed in short sides per second (range 0 up).
 
 Higher moves more; no direction of merit: a camera that shakes is dynamic too. Source: `perception/dynamic_degree.py`,
 which has the rule of VBench (arXiv 2311.17982) on DIS flow in place of RAFT's.
