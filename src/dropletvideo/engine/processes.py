@@ -1,13 +1,8 @@
-"""Map a function over rows: in this process, or in processes that can be killed; same function, same results.
+"""Worker processes on this machine: started fresh, one row at a time over their own pipe, killed when silent.
 
-A worker process is started fresh (`spawn`), never forked: a fork copies locks of threads that it does not copy
-(OpenCV, torch, OpenBLAS and FFmpeg all start threads), and a child that waits for such a lock waits for ever. The price
-is about a second per worker, paid once. Functions, rows and results travel by pickle: functions of a module, not
-lambdas. A script that uses workers needs `if __name__ == "__main__":` round its own work.
-
-A row that is silent for `timeout_seconds` has its worker killed; a worker that dies (segmentation fault, out of
-memory) takes only its row with it. Both give an error for that row, and a new worker goes on with the next.
-`heartbeat()` inside the function starts the clock anew, so that a long video is not mistaken for a hung decoder.
+A worker process is started by `spawn`, never forked: a fork copies locks of threads that it does not copy (OpenCV,
+torch, OpenBLAS and FFmpeg all start threads), and a child that waits for such a lock waits for ever. The price is about
+a second per worker, paid once.
 """
 
 from __future__ import annotations
@@ -18,17 +13,14 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from typing import Any, TypeVar
+from typing import Any
 
 from dropletvideo import runtime
 from dropletvideo.errors import DecoderTimeout, DropletError, MediaError
-
-Row = TypeVar("Row")
-Result = TypeVar("Result")
 
 START_SECONDS = 180.0
 BEAT_SECONDS = 0.5
@@ -42,90 +34,12 @@ def heartbeat() -> None:
         _beat()
 
 
-Results = Generator[tuple[Row, Result | Exception], None, None]
-TOLERATED: tuple[type[Exception], ...] = (DropletError, OSError)
-
-
-def map_rows(
-    function: Callable[[Row], Result],
-    rows: Iterable[Row],
-    *,
-    workers: int = 1,
-    timeout_seconds: float | None = None,
-    tolerate: tuple[type[Exception], ...] = TOLERATED,
-    label: Callable[[Row], str] = str,
-) -> Results[Row, Result]:
-    """Yield (row, result or exception) as rows finish; close the generator to stop at once.
-
-    Args:
-        function: called with one row; picklable where workers are used.
-        rows: taken one by one, never all at once.
-        workers: 0 or 1 without a time limit runs here; otherwise so many worker processes, each with one thread.
-        timeout_seconds: longest silence of a row before its worker is killed; None waits for ever.
-        tolerate: exceptions of `function` that become the row's result; any other one ends the map and is raised.
-        label: name of a row in error messages.
-
-    Raises:
-        DropletError: workers cannot be started at all.
-    """
-    with Workers(workers, timeout_seconds) as pool:
-        yield from pool.map(function, rows, tolerate=tolerate, label=label)
-
-
-class Workers:
-    """Worker processes that serve several maps, one after the other; `map_rows` is the short form for one.
-
-    Args:
-        workers: 0 or 1 without a time limit means this process; otherwise so many worker processes.
-        timeout_seconds: longest silence of a row before its worker is killed; None waits for ever.
-    """
-
-    def __init__(self, workers: int = 1, timeout_seconds: float | None = None) -> None:
-        in_process = workers <= 1 and timeout_seconds is None
-        self._pool = None if in_process else _Pool(max(1, workers), timeout_seconds)
-
-    def __enter__(self) -> Workers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.kill()
-
-    def map(
-        self,
-        function: Callable[[Row], Result],
-        rows: Iterable[Row],
-        *,
-        tolerate: tuple[type[Exception], ...] = TOLERATED,
-        label: Callable[[Row], str] = str,
-    ) -> Results[Row, Result]:
-        """As `map_rows`."""
-        if self._pool is None:
-            yield from _map_here(function, rows, tolerate)
-            return
-        finished = False
-        try:
-            yield from self._pool.run(_Job(function, tolerate), iter(rows), label)
-            finished = True
-        finally:
-            if not finished:
-                self._pool.kill()
-
-
-def _map_here(
-    function: Callable[[Row], Result], rows: Iterable[Row], tolerate: tuple[type[Exception], ...]
-) -> Results[Row, Result]:
-    for row in rows:
-        result: Result | Exception
-        try:
-            result = function(row)
-        except tolerate as error:
-            result = error
-        yield row, result
+Answers = Generator[tuple[Any, Any], None, None]
+"""Each row with its result or the exception that became its result."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
+class Job:
     """What a worker does with each row; sent to it once."""
 
     function: Callable[[Any], Any]
@@ -139,11 +53,11 @@ class _Worker:
     ready: bool = False
     row: Any = None
     busy: bool = False
-    job: _Job | None = None
+    job: Job | None = None
     last_sign: float = field(default_factory=time.monotonic)
 
 
-class _Pool:
+class Processes:
     """Worker processes, each with one row at a time over its own pipe."""
 
     def __init__(self, size: int, timeout_seconds: float | None) -> None:
@@ -152,12 +66,10 @@ class _Pool:
         self.workers: list[_Worker] = []
         self.failed_starts = 0
 
-    def run(
-        self, job: _Job, rows: Iterator[Any], label: Callable[[Any], str]
-    ) -> Generator[tuple[Any, Any], None, None]:
-        """Hand out rows until none is left and every worker is idle."""
+    def run(self, job: Job, rows: Iterator[Any], label: Callable[[Any], str], num_gpus: float = 0.0) -> Answers:  # noqa: ARG002
+        """Hand out rows until none is left and every worker is idle; a share of a GPU means nothing on one machine."""
         self.label = label
-        waiting = _Rows(rows)
+        waiting = Rows(rows)
         while waiting or any(worker.busy for worker in self.workers):
             busy = sum(worker.busy for worker in self.workers)
             while len(self.workers) < min(self.size, busy + waiting.at_least(self.size)):
@@ -178,7 +90,7 @@ class _Pool:
         theirs.close()
         return _Worker(process, ours)
 
-    def _hand_out(self, worker: _Worker, job: _Job, row: Any) -> None:
+    def _hand_out(self, worker: _Worker, job: Job, row: Any) -> None:
         worker.row, worker.busy, worker.last_sign = row, True, time.monotonic()
         fresh = None if worker.job is job else job
         worker.job = job
@@ -190,7 +102,7 @@ class _Pool:
         sources.update({worker.process.sentinel: worker for worker in self.workers})
         return list(dict.fromkeys(sources[source] for source in wait(list(sources), timeout=_POLL_SECONDS)))
 
-    def _listen(self, worker: _Worker) -> Generator[tuple[Any, Any], None, None]:
+    def _listen(self, worker: _Worker) -> Answers:
         try:
             while worker.connection.poll():
                 kind, value = worker.connection.recv()
@@ -208,7 +120,7 @@ class _Pool:
         if not worker.process.is_alive() and not worker.connection.poll():
             yield from self._bury(worker)
 
-    def _bury(self, worker: _Worker) -> Generator[tuple[Any, Any], None, None]:
+    def _bury(self, worker: _Worker) -> Answers:
         """A worker has died: an error for its row; the loop starts another."""
         worker.process.join(5)
         code = worker.process.exitcode
@@ -226,7 +138,7 @@ class _Pool:
                 'own, put the work under `if __name__ == "__main__":`, or use workers=1 without a time limit'
             )
 
-    def _give_up_on_silent(self) -> Generator[tuple[Any, Any], None, None]:
+    def _give_up_on_silent(self) -> Answers:
         now = time.monotonic()
         for worker in list(self.workers):
             silent = now - worker.last_sign
@@ -245,14 +157,16 @@ class _Pool:
         worker.connection.close()
 
     def kill(self) -> None:
-        """End every worker, whatever it does."""
+        """End every worker, whatever it does; the next `run` starts others."""
         for worker in self.workers:
             worker.process.kill()
         for worker in list(self.workers):
             self._kill(worker)
 
+    close = kill
 
-class _Rows:
+
+class Rows:
     """An iterator that can be asked whether more will come."""
 
     def __init__(self, rows: Iterator[Any]) -> None:
@@ -271,6 +185,7 @@ class _Rows:
         return self.at_least(1) > 0
 
     def pop(self) -> Any:
+        """The next row."""
         return self._ahead.pop(0)
 
 
@@ -288,14 +203,14 @@ def _work(connection: Connection) -> None:
     runtime.limit_threads(1)
     send = _sender(connection)
     send(("ready", None))
-    job: _Job | None = None
+    job: Job | None = None
     while True:
         try:
             fresh, row = connection.recv()
         except (EOFError, ConnectionResetError):
             return
         except BaseException as error:  # a function or row that cannot be loaded here
-            send(("fatal", _portable(error)))
+            send(("fatal", portable(error)))
             continue
         job = fresh or job
         assert job is not None
@@ -305,14 +220,14 @@ def _work(connection: Connection) -> None:
             send(("fatal", DropletError(f"the result of {job.function} cannot be sent back: {error}")))
 
 
-def _answer(job: _Job, row: Any) -> tuple[str, Any]:
+def _answer(job: Job, row: Any) -> tuple[str, Any]:
     try:
         return "result", job.function(row)
     except BaseException as error:  # the parent raises what is not tolerated
-        return ("error" if isinstance(error, job.tolerate) else "fatal"), _portable(error)
+        return ("error" if isinstance(error, job.tolerate) else "fatal"), portable(error)
 
 
-def _portable(error: BaseException) -> BaseException:
+def portable(error: BaseException) -> BaseException:
     """The exception itself if it survives the journey, else one of ours with its words."""
     try:
         pickle.loads(pickle.dumps(error))
