@@ -14,6 +14,7 @@ import numpy as np
 
 from dropletvideo.perception.camera_fit import Array, basis, epipolar, fit_travel
 from dropletvideo.perception.camera_windows import (
+    AHEAD,
     COST_LIMIT,
     DIRECTIONS,
     WINDOW_WEIGHT,
@@ -32,8 +33,13 @@ PRIOR = np.array([0.15, 0.15, 0.15, 0.15])
 """Size (radians, log) towards which turns that the points do not tell are kept small, per window."""
 NEAR_BELOW = 4.0
 """Preference, in squared noise units, for nearer points to lie lower."""
+LEAST_ZOOM = 0.003
 FEW_WINDOWS = 6
 CAMERA_AXES = tuple(int(np.abs(DIRECTIONS @ axis).argmax()) for axis in np.eye(3))
+LEVEL = tuple(int((DIRECTIONS @ [0, slope * AHEAD, 1]).argmax()) for slope in (-1, 1))
+"""Ahead on the level, from a camera that looks down or up a little."""
+VERTIGO_PRICE = 12.0
+"""What a zoom against the travel must save beside its price: to go in and zoom out is rarer still."""
 AXIS_MARGIN = 2.5
 """A direction along one of the camera's axes is tried if its residual is within this of the least."""
 FREE_PRICE = 6.0
@@ -70,7 +76,7 @@ def solve_span(windows: list[Window], lens: Lens) -> Travelled:
     """
     few = windows[:: -(-len(windows) // FEW_WINDOWS)]
     costs = np.mean([window.travel_costs for window in windows], axis=0)
-    axes = [axis for axis in CAMERA_AXES if costs[axis] < costs.min() + AXIS_MARGIN]
+    axes = [axis for axis in (*CAMERA_AXES, *LEVEL) if costs[axis] < costs.min() + AXIS_MARGIN]
     tried = [DIRECTIONS[axis] for axis in axes]
     tried.append(_refine(few, DIRECTIONS[int(costs.argmin())]))
     if len(tried) == 1:
@@ -152,6 +158,7 @@ class _System:
 
     def __init__(self, window: Window, direction: Array) -> None:
         self.noise = window.noise
+        self.ahead = float(direction[2])
         self.prior = (float(np.median(self.noise)) / PRIOR) ** 2 * len(window.m) / WINDOW_WEIGHT
         self.height = window.m[:, 1] - window.m[:, 1].mean()
         self.turn = window.turn
@@ -193,6 +200,8 @@ class _System:
         along = self.along - steps @ self.along_rows.T
         wrong = np.minimum(along * ways[:, None, None], 0.0)
         cost = np.minimum((across**2 + wrong**2) / self.noise**2, COST_LIMIT).mean(axis=2)
+        zoom = (self.turn.angles[3] + steps[..., 3]) * ways[:, None] * self.ahead
+        cost = cost + VERTIGO_PRICE / WINDOW_WEIGHT * (zoom < -LEAST_ZOOM)
         return steps, cost - self._near_below(along * ways[:, None, None])
 
     def _solve(self, weight: Array, violated: Array, fixed: Array) -> Array:

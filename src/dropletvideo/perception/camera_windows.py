@@ -47,11 +47,15 @@ def _directions() -> Array:
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     grid = grid[np.abs(grid).max(axis=1) == 2]
     grid = grid[(grid * [100, 10, 1]).sum(axis=1) > 0]
+    nearly_ahead = np.array([[0, -1, 1 / AHEAD], [0, 1, 1 / AHEAD], [-1, 0, 1 / AHEAD], [1, 0, 1 / AHEAD]])
+    grid = np.concatenate([grid, nearly_ahead])
     return np.asarray(grid / np.linalg.norm(grid, axis=1, keepdims=True))
 
 
+AHEAD = 0.16
+"""Slope of directions beside straight ahead: a camera that looks down a little and goes on the level."""
 DIRECTIONS = _directions()
-"""49 unit directions of travel on a half sphere: right, down, forward."""
+"""53 unit directions of travel on a half sphere: right, down, forward."""
 
 
 @dataclass(frozen=True)
