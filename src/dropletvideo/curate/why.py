@@ -95,8 +95,8 @@ def _values(condition: Condition) -> str:
 def _named(connection: Connection, named: str) -> list[str]:
     name, colon, frame = named.rpartition(":")
     tries: list[tuple[str, list[Any]]] = [("clip_id = ?", [named]), ("starts_with(clip_id, ?)", [named])]
-    stem = r"regexp_replace(video_path, '\.\w+$', '')"
-    of_video = f"(video_path = ? OR ends_with(video_path, ?) OR ends_with({stem}, ?))"
+    path = "'/' || video_path"
+    of_video = rf"(video_path = ? OR ends_with({path}, ?) OR ends_with(regexp_replace({path}, '\.\w+$', ''), ?))"
     tries.append((of_video, [named, f"/{named}", f"/{named}"]))
     if colon and frame.isdigit():
         inside = f"{of_video} AND start_frame <= ? AND end_frame > ?"
