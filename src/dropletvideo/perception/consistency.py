@@ -1,0 +1,202 @@
+"""Integral spatio-temporal consistency, weight-free: what a clip's point tracks say of one scene, seen by one camera.
+
+Columns, all from frames at 8 per second and short side 256, at most the first 30 seconds:
+
+`rigid_agreement` in 0 to 1, higher is better: mean over all tracks of 1 / (1 + (e / 1.5 px)^2) with e the root mean
+square distance of a track from what one rigid scene before the moving camera allows (`rigid_scene.py`: rotation and
+zoom, and travel with one depth per point where parallax shows); a track of a thing that moves by itself is measured
+against that thing (`own_motion.py`). No track is left out. `rigid_error_px` mean of e in px, range 0 upwards, lower is
+better. `rigid_parallax` share of the time in which parallax shows, direction none. `rigid_held` in 0 to 1, higher is
+better: share of tracks found again from one frame to the next. `rigid_by_angle`: error by how far the camera has
+turned, {degrees: px} in steps of 30.
+
+`return_likeness`, `return_worst` in 0 to 1, higher is better: likeness of what comes back into view to what it was
+(`returning.py`), mean and that of the worst quarter of the picture; None if the view never returns. `return_detail`:
+pairs of frames, closing of a full turn, and degrees turned.
+
+`revealed_share` in 0 to 1, direction none: the largest part of a frame that was not in view in the first.
+`revealed_stays` in 0 to 1, higher is better: how well tracks hold in what is new, over how well elsewhere.
+`revealed_detail`: share by border, and coloured things that came in (`revealed.py`).
+
+`plot_share` in 0 to 1, direction none: share of the time in which something moves by itself. `plot_steadiness` in 0
+to 1, higher is better: smoothness of its course once the camera's motion is taken off. `plot_detail`: the things.
+
+What it cannot tell: a thing that moves along the camera's own travel looks like a near thing that stands still. A
+column that has nothing to go by is None. Sources: as named in the modules above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dropletvideo.perception import plot_things, revealed
+from dropletvideo.perception.camera_fit import Array
+from dropletvideo.perception.camera_tracks import Tracks
+from dropletvideo.perception.camera_windows import calibrate, make_pairs
+from dropletvideo.perception.colours import name_pixels
+from dropletvideo.perception.judge import Chunk, Features, Frames
+from dropletvideo.perception.own_motion import Judged, judge_window
+from dropletvideo.perception.returning import SIDE, closing, headings, returns_of
+from dropletvideo.perception.rigid_scene import rigid_windows
+from dropletvideo.perception.view_chain import ViewChain, chain_of
+
+SHORT_SIDE = 256
+MOST_FRAMES = 240
+AGREES_PX = 1.5
+"""Distance from the rigid scene at which a track's agreement is a half."""
+ANGLE_STEP = 30
+LEAST_NEW = 0.04
+"""Share of the picture that must be new before anything is said of what was revealed."""
+COLUMNS: Mapping[str, type] = {
+    "rigid_agreement": float,
+    "rigid_error_px": float,
+    "rigid_parallax": float,
+    "rigid_held": float,
+    "rigid_by_angle": dict,
+    "return_likeness": float,
+    "return_worst": float,
+    "return_detail": dict,
+    "revealed_share": float,
+    "revealed_stays": float,
+    "revealed_detail": dict,
+    "plot_share": float,
+    "plot_steadiness": float,
+    "plot_detail": dict,
+}
+
+
+@dataclass
+class ConsistencyState:
+    """Tracks so far, and small copies of the frames: colour names at short side 64, pictures at short side 96."""
+
+    tracks: Tracks
+    names: list[NDArray[np.int8]] = field(default_factory=list)
+    pictures: list[NDArray[np.uint8]] = field(default_factory=list)
+
+
+class ConsistencyJudge:
+    """See the module text."""
+
+    name = "consistency"
+    version = 1
+    needs: Frames | Features = Frames(rate=8.0, short_side=SHORT_SIDE, colour="rgb")
+    columns: Mapping[str, type] = COLUMNS
+
+    def start(self, row: Mapping[str, Any]) -> ConsistencyState:
+        """State of one clip; the row may hold the file's `height` and `width`."""
+        own_side = min(row.get("height") or SHORT_SIDE, row.get("width") or SHORT_SIDE)
+        return ConsistencyState(Tracks(enlarged=max(1.0, SHORT_SIDE / own_side)))
+
+    def update(self, state: ConsistencyState, chunk: Chunk) -> None:
+        """Follow the points, and keep small copies."""
+        for frame, time in zip(chunk.frames, chunk.times, strict=True):
+            if len(state.tracks.frames) >= MOST_FRAMES:
+                return
+            state.tracks.add(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), float(time))
+            state.names.append(name_pixels(_shrunk(frame, revealed.NAMED_SIDE)).astype(np.int8))
+            state.pictures.append(_shrunk(frame, SIDE))
+
+    def finish(self, state: ConsistencyState) -> dict[str, Any]:
+        """The columns of the clip."""
+        tracks = state.tracks
+        pairs = make_pairs(tracks)
+        if not pairs:
+            return dict.fromkeys(COLUMNS)
+        lens = calibrate(pairs, min(tracks.height, tracks.width))
+        windows = rigid_windows(tracks, lens.focal_px, lens.noise_px)
+        judged = [judge_window(window, lens.noise_px, min(tracks.height, tracks.width)) for window in windows]
+        chain = chain_of(tracks, lens.focal_px, lens.noise_px)
+        heading = headings(windows, len(tracks.frames))
+        return {
+            **_rigid(judged, tracks, heading),
+            **_returns(state.pictures, chain, heading),
+            **_revealed(state, chain),
+            **_plot(judged, state),
+        }
+
+
+def _shrunk(frame: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    height, width = frame.shape[:2]
+    scale = side / min(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _rigid(judged: list[Judged], tracks: Tracks, heading: Array) -> dict[str, Any]:
+    if not judged:
+        return dict.fromkeys(name for name in COLUMNS if name.startswith("rigid"))
+    scale = SHORT_SIDE / min(tracks.height, tracks.width)
+    error = np.concatenate([each.error_px for each in judged]) * scale
+    lengths = np.array([each.window.times[-1] - each.window.times[0] for each in judged])
+    parallax = np.array([each.window.has_parallax for each in judged], float)
+    by_angle: dict[str, list[float]] = {}
+    for each in judged:
+        turned = abs(float(np.mean(heading[each.window.first : each.window.first + len(each.window.times)])))
+        if np.isfinite(turned):
+            step = str(int(turned // ANGLE_STEP) * ANGLE_STEP)
+            by_angle.setdefault(step, []).append(float(each.error_px.mean()) * scale)
+    return {
+        "rigid_agreement": float((1 / (1 + (error / AGREES_PX) ** 2)).mean()),
+        "rigid_error_px": float(error.mean()),
+        "rigid_parallax": float(np.average(parallax, weights=lengths)),
+        "rigid_held": float(np.mean([frame.kept for frame in tracks.frames[1:]])),
+        "rigid_by_angle": {step: round(float(np.mean(errors)), 3) for step, errors in by_angle.items()},
+    }
+
+
+def _returns(pictures: list[NDArray[np.uint8]], chain: ViewChain, heading: Array) -> dict[str, Any]:
+    found = returns_of(pictures, chain)
+    full = closing(pictures, heading, chain.cells)
+    told = found + ([full] if full else [])
+    turned = float(np.nanmax(np.abs(heading))) if np.isfinite(heading).any() else None
+    return {
+        "return_likeness": float(np.mean([each.likeness for each in told])) if told else None,
+        "return_worst": float(np.mean([each.worst for each in told])) if told else None,
+        "return_detail": {
+            "pairs": [[each.first, each.last, round(each.likeness, 3), round(each.worst, 3)] for each in found],
+            "closing": None if full is None else [full.last, round(full.likeness, 3), round(full.worst, 3)],
+            "turned_degrees": None if turned is None else round(turned, 2),
+        },
+    }
+
+
+def _revealed(state: ConsistencyState, chain: ViewChain) -> dict[str, Any]:
+    new = revealed.new_cells(chain)
+    times = np.array([frame.time for frame in state.tracks.frames]) - state.tracks.frames[0].time
+    share = float(new.reshape(len(new), -1).mean(axis=1).max())
+    stays = None
+    if share >= LEAST_NEW:
+        fresh, rest = revealed.survival(state.tracks, chain, new)
+        stays = None if fresh is None or not rest else float(min(fresh / rest, 1.0))
+    return {
+        "revealed_share": share,
+        "revealed_stays": stays,
+        "revealed_detail": {
+            "borders": revealed.revealed_by_border(chain, new),
+            "things": [revealed.as_row(thing, times) for thing in revealed.things_in(state.names, chain, new)],
+        },
+    }
+
+
+def _plot(judged: list[Judged], state: ConsistencyState) -> dict[str, Any]:
+    if not judged:
+        return dict.fromkeys(name for name in COLUMNS if name.startswith("plot"))
+    things = plot_things.things_of(judged)
+    start = state.tracks.frames[0].time
+    rows = [plot_things.as_row(thing, judged, state.names, state.tracks.height) for thing in things]
+    for row in rows:
+        row["start"], row["end"] = round(row["start"] - start, 3), round(row["end"] - start, 3)
+    whole = plot_things.covered([(float(e.window.times[0]), float(e.window.times[-1])) for e in judged])
+    spans = [(float(e.window.times[0]), float(e.window.times[-1])) for e in judged if e.movers]
+    steady = [row["steadiness"] for row in rows if row["steadiness"] is not None]
+    return {
+        "plot_share": plot_things.covered(spans) / whole if whole > 0 else None,
+        "plot_steadiness": float(np.mean(steady)) if steady else None,
+        "plot_detail": {"things": rows},
+    }
