@@ -27,6 +27,7 @@ VERBS: dict[str, str] = {
     "compact": "join a dataset's columns into one wide table",
     "export": "cut the chosen clips into files with metadata",
     "train": "train a model by a recipe",
+    "train-classifier": "train a network that tells camera classes",
     "generate": "an image and a sentence in, a video out",
     "inspect": "what a generated video says of itself",
     "calibrate": "measure what a model's M does, for --speed",
@@ -48,11 +49,12 @@ class VerbGroup(TyperGroup):
         """Import one verb; `app` is a group of commands, otherwise the function named like the verb is the command."""
         if cmd_name not in VERBS:
             return None
-        module = import_module(f"dropletvideo.cli.{cmd_name}")
+        name = cmd_name.replace("-", "_")
+        module = import_module(f"dropletvideo.cli.{name}")
         if hasattr(module, "app"):
             return get_group(module.app)
         single = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        single.command(name=cmd_name)(getattr(module, cmd_name))
+        single.command(name=cmd_name)(getattr(module, name))
         return get_command(single)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
