@@ -23,8 +23,9 @@ MIN_HELD, MAX_HELD = 4, 0.5
 SAME_WAY = 0.85
 ROW = 0.05
 """Half the height of the band in which a held point's neighbours are looked at, in picture heights."""
-MIDDLE = 0.28
-"""Distance of the held points' centre from the picture's, as a share of its width and height, at most."""
+MIDDLE, LOW_MIDDLE = 0.28, (0.12, 0.42)
+"""Distance of the held points' centre from the picture's, as a share of its width and height, at most; and aside and
+down for a subject that stands low: far backdrops keep their place too, but above."""
 TURN_SECONDS = 0.375
 TURN_SHIFT = 0.006
 """What moves by this over that time, in short sides, beside the still rest may belong to a thing that turns."""
@@ -54,8 +55,8 @@ def holds_subject(pair: Pair, turning: Array | float, height: int, width: int) -
         return False
     way = np.median(shift[flows], axis=0)
     same = float((shift[flows] @ way > 0.7 * size[flows] * np.linalg.norm(way)).mean())
-    centre = np.median(pair.a[held], axis=0)
-    central = abs(centre[0]) < MIDDLE * width and abs(centre[1]) < MIDDLE * height
+    aside, down = np.median(pair.a[held], axis=0) / (width, height)
+    central = bool(max(abs(aside), abs(down)) < MIDDLE or (abs(aside) < LOW_MIDDLE[0] and 0 < down < LOW_MIDDLE[1]))
     return bool(same > SAME_WAY and central and _is_enclosed(pair.a, held, flows))
 
 
