@@ -27,6 +27,7 @@ def write_all(folder: Path) -> None:
     write_clip(folder / "clip-vit-l-14")
     write_aesthetic_heads(folder / WEIGHTS["laion-aesthetic-v1"].file, folder / WEIGHTS["laion-aesthetic-v2"].file)
     write_safety_checker(folder / "safety-checker", folder / "clip-vit-l-14")
+    write_transnet(folder / WEIGHTS["transnetv2"].file)
 
 
 def random(*shape: int, seed: int = 0, scale: float = 0.1) -> torch.Tensor:
@@ -158,3 +159,20 @@ def write_camera_classifier(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps({**SWIN_TOY, **shown}))
     tensors = {name: value for name, value in swin_tensors(6, **SWIN_TOY).items() if not name.endswith("index")}
     save_file(tensors, folder / "model.safetensors")
+
+
+class ToyTransNet(torch.nn.Module):
+    """A frame's chance is high where the next frame's mean level differs by over 10."""
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """B,T,27,48,3 uint8 to B,T,2."""
+        level = frames.float().mean(dim=(2, 3, 4))
+        step = torch.nn.functional.pad((level[:, 1:] - level[:, :-1]).abs(), (0, 1))
+        return torch.stack([torch.sigmoid(step - 10), torch.zeros_like(step)], dim=2)
+
+
+def write_transnet(path: Path, network: torch.nn.Module | None = None) -> Path:
+    """A program with the contract of TransNetV2's: B,100,27,48,3 uint8 in, B,100,2 out."""
+    example = torch.zeros(1, 100, 27, 48, 3, dtype=torch.uint8)
+    torch.export.save(torch.export.export(network or ToyTransNet(), (example,)), path)
+    return path

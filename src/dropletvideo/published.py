@@ -140,6 +140,16 @@ _ALL = (
         used_by=("camera_class_swin",),
     ),
     Weights(
+        name="transnetv2",
+        source="https://github.com/soCzech/TransNetV2",
+        file="transnetv2.pt2",
+        licence="MIT",
+        is_folder=False,
+        note="a program that you export from its repository: frames uint8 B,100,27,48,3 to chances B,100,2; "
+        "docs/curation.md has the command",
+        used_by=("segment",),
+    ),
+    Weights(
         name="qwen2.5-vl-7b",
         source="https://huggingface.co/Qwen/Qwen2.5-VL-7B-Instruct",
         url="Qwen/Qwen2.5-VL-7B-Instruct",
@@ -147,6 +157,56 @@ _ALL = (
         is_folder=True,
         note="about 17 GB; a server named by captions.endpoint needs nothing here",
         used_by=("captions",),
+    ),
+    Weights(
+        name="inception-fid",
+        source="https://github.com/toshas/torch-fidelity",
+        url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+        "weights-inception-2015-12-05-6726825d.pth",
+        file="weights-inception-2015-12-05-6726825d.pth",
+        sha256="6726825d",
+        licence="Apache-2.0",
+        is_folder=False,
+        used_by=("fid", "mira_fid"),
+    ),
+    Weights(
+        name="i3d-kinetics-400",
+        source="https://github.com/songweige/content-debiased-fvd",
+        url="https://github.com/songweige/TATS/raw/main/tats/fvd/i3d_pretrained_400.pt",
+        file="i3d_pretrained_400.pt",
+        licence="MIT (its repository; of the weights themselves no other is named)",
+        is_folder=False,
+        used_by=("fvd", "mira_fvd"),
+    ),
+    Weights(
+        name="pips2-tracks",
+        source="https://github.com/aharley/pips2",
+        file="pips2-tracks.pt2",
+        licence="MIT",
+        is_folder=False,
+        note="a program exported from its repository as docs/metrics_survey.md says: frames 1,16,3,256,256 in 0 to 255 "
+        "and points 1,400,2 px to places 1,16,400,2",
+        used_by=("fvmd",),
+    ),
+    Weights(
+        name="dover-aesthetic",
+        source="https://github.com/VQAssessment/DOVER",
+        file="dover-aesthetic.pt2",
+        licence="S-Lab License 1.0, non-commercial",
+        is_folder=False,
+        is_free=False,
+        note="a program exported from its repository as docs/metrics_survey.md says: the aesthetic branch with its head, "
+        "1,3,32,224,224 to the head's values",
+        used_by=("dover_fused",),
+    ),
+    Weights(
+        name="blip-itm-base-coco",
+        source="https://huggingface.co/Salesforce/blip-itm-base-coco",
+        url="Salesforce/blip-itm-base-coco",
+        parts=("config.json", "model.safetensors", "pytorch_model.bin", "tokenizer*", "vocab.txt", "special_tokens*"),
+        licence="BSD-3-Clause",
+        is_folder=True,
+        used_by=("blip",),
     ),
 )
 WEIGHTS: Mapping[str, Weights] = MappingProxyType({weights.name: weights for weights in _ALL})

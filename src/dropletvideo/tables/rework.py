@@ -34,11 +34,7 @@ def derive(before: ClipTable, level_before: Level, table: ClipTable, level: Leve
 
 def _derived(old: Rows, clip: Mapping[str, Any]) -> dict[str, Any]:
     """A clip row for new frame numbers; timestamps follow from those of the clips that it is made of."""
-    first = old[0]
-    clock = FrameClock(first["time_base"], first["source_fps"])
-    known = {row["start_frame"]: row["start_pts"] for row in old} | {row["end_frame"]: row["end_pts"] for row in old}
-    frames = sorted(known)
-    clock.add(np.array(frames, np.int64), np.array([known[frame] for frame in frames], np.int64))
+    first, clock = old[0], clock_of(old)
     start, end = int(clip["start_frame"]), int(clip["end_frame"])
     start_pts, end_pts = clock.pts(start), clock.pts(end)
     base = Fraction(first["time_base"])
@@ -53,6 +49,15 @@ def _derived(old: Rows, clip: Mapping[str, Any]) -> dict[str, Any]:
         "start_seconds": float(start_pts * base),
         "duration_seconds": float((end_pts - start_pts) * base),
     }
+
+
+def clock_of(rows: Sequence[Mapping[str, Any]]) -> FrameClock:
+    """The clock of a video as its clips tell it: exact at their starts and ends, linear in between and beyond."""
+    known = {row["start_frame"]: row["start_pts"] for row in rows} | {row["end_frame"]: row["end_pts"] for row in rows}
+    frames = sorted(known)
+    clock = FrameClock(rows[0]["time_base"], rows[0]["source_fps"])
+    clock.add(np.array(frames, np.int64), np.array([known[frame] for frame in frames], np.int64))
+    return clock
 
 
 def fill_table(table: ClipTable, level: Level, stage: Stage) -> int:

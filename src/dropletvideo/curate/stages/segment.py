@@ -1,41 +1,59 @@
-"""Shots by their edit boundaries (`perception.cuts`), and clips of shots: trim, then limits of length."""
+"""Shots by their edit boundaries, and clips of shots: trim, then limits of length.
+
+`method` says who finds the boundaries: `shots` (`perception.cuts`: cuts, fades, dissolves, wipes; no weights),
+`content` (`perception.content_cuts`: PySceneDetect's content detector at MiraData's 26; no weights; hard cuts, on
+purpose too many, for `stitch` to join) or `transnet` (`perception.transnet_cuts`; needs the program `transnetv2`).
+"""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing import Any, Literal
 
-from dropletvideo.curate.lengths import Lengths
+from dropletvideo.curate.lengths import LengthsConfig
+from dropletvideo.perception.content_cuts import ContentCuts, ContentCutsConfig
 from dropletvideo.perception.cuts import CutsConfig, ShotBoundaries
+from dropletvideo.perception.judge import Judge
+from dropletvideo.perception.transnet_cuts import WEIGHTS, TransNetConfig, TransNetCuts
 from dropletvideo.tables.stage import Stage
+from dropletvideo.weights import Found, look_for
 
 
-class Config(BaseModel):
-    """Limits of the detector, and what becomes of its shots (see `curate.lengths`)."""
+class Config(LengthsConfig):
+    """The detector with its limits (`detector` are those of `shots`), and what becomes of its shots (`curate.lengths`).
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    A recipe that stitches or splits the clips afterwards leaves trim and limits of length to the stage `trim`
+    (`min_seconds: 0, max_seconds: null` here).
+    """
 
-    trim_start_seconds: float = Field(default=0.0, ge=0)
-    trim_end_seconds: float = Field(default=0.0, ge=0)
-    min_seconds: float = Field(default=1.0, ge=0)
-    max_seconds: float | None = Field(default=30.0, gt=0)
+    method: Literal["shots", "content", "transnet"] = "shots"
     detector: CutsConfig = CutsConfig()
-
-    @model_validator(mode="after")
-    def _room_to_split(self) -> Config:
-        if self.max_seconds is not None and self.max_seconds < 2 * self.min_seconds:
-            raise ValueError(f"max_seconds={self.max_seconds} must be at least twice min_seconds={self.min_seconds}")
-        return self
+    content: ContentCutsConfig = ContentCutsConfig()
+    transnet: TransNetConfig = TransNetConfig()
 
 
 def build(config: Config) -> Stage:
-    """The stage."""
-    judge = ShotBoundaries(config.detector)
-    rule = Lengths(**config.model_dump(exclude={"detector"}))
+    """The stage; with `transnet` and no program it lacks its weights, and a run says so and cuts nothing."""
+    judge, own, found = _detector(config)
+    lengths = config.lengths()
     return Stage(
         name="segment",
         version=1,
         kind="video->clips",
-        params=config.model_dump(mode="json"),
+        params={**lengths.as_dict(), **own},
         judge=judge,
-        function=rule,
+        function=lengths,
+        weights_digest=found.digest,
+        lacks=found.lacks,
     )
+
+
+def _detector(config: Config) -> tuple[Judge, dict[str, Any], Found]:
+    """The judge, what it adds to the fingerprint, and its weights."""
+    if config.method == "content":
+        own = config.content.model_dump(mode="json")
+        return ContentCuts(config.content), {"method": "content", "content": own}, Found(path=None)
+    if config.method == "transnet":
+        found = look_for(WEIGHTS, config.transnet.program)
+        judge = TransNetCuts(found.path, config.transnet.threshold)
+        return judge, {"method": "transnet", "threshold": config.transnet.threshold}, found
+    return ShotBoundaries(config.detector), {"detector": config.detector.model_dump(mode="json")}, Found(path=None)
