@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 
-def train_classifier(
+def train_classifier(  # noqa: PLR0917 - the options of the verb
     out: Annotated[Path, typer.Option("--out", "-o", help="folder of the run and its network")] = Path(
         "runs/camera-classifier"
     ),
