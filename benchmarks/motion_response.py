@@ -27,7 +27,7 @@ from dropletvideo import runtime
 from dropletvideo.evaluate.metric import ScoredRow
 from dropletvideo.evaluate.metrics.camera import single_move_found
 from dropletvideo.evaluate.report import write_report
-from dropletvideo.evaluate.rows import MODEL, scores_of
+from dropletvideo.evaluate.rows import MODEL, scored_row
 from dropletvideo.evaluate.score import EvaluateConfig, Evaluation, evaluate_manifest
 from dropletvideo.world.suite import SuiteConfig, write_suite
 
@@ -117,7 +117,7 @@ def _of_system(evaluation: Evaluation, system: str) -> dict[str, Any]:
     """Response to M, first frame and moves found of one system."""
     motion = evaluation.summary["systems"].get(system, {}).get("tables", {}).get("motion", {})
     told = [
-        ScoredRow(row=result.row, measures=result.measures, scores=scores_of(result, evaluation.metrics))
+        scored_row(result, evaluation.metrics)
         for result in evaluation.results
         if result.system == system and result.error is None and result.measures.get("camera_moves") is not None
     ]

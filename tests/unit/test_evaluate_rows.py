@@ -9,7 +9,8 @@ import pytest
 
 from dropletvideo.evaluate.manifest import ManifestRow
 from dropletvideo.evaluate.metric import Column, Metric
-from dropletvideo.evaluate.rows import MODEL, Result, RowFile, line_of, measure_key
+from dropletvideo.evaluate.measuring import Keys
+from dropletvideo.evaluate.rows import MODEL, Result, RowFile, line_of
 from dropletvideo.evaluate.summary import summarise
 from dropletvideo.evaluate.weak import weak_points
 
@@ -34,7 +35,7 @@ def metric(version: int = 1, better: str = "higher") -> Metric:
 
 def result(name: str, value: float | None = None, *, system: str = MODEL, error: str | None = None, **more) -> Result:
     row = ManifestRow(id=name, video=f"{name}.mp4", **more)
-    return Result(system=system, row=row, measure_key=f"k{name}", measures={"speed": value}, error=error)
+    return Result(system=system, row=row, keys={"speed": f"k{name}"}, measures={"speed": value}, error=error)
 
 
 def test_lines_are_appended_once_and_the_last_word_counts(tmp_path):
@@ -43,7 +44,7 @@ def test_lines_are_appended_once_and_the_last_word_counts(tmp_path):
     assert not file.append(line_of(result("a", 1.0), [metric()]))
     assert file.append(line_of(result("a", 2.0), [metric()]))
     again = RowFile(tmp_path / "rows.jsonl")
-    assert again.known_measures() == {"ka": {"speed": 2.0}}
+    assert again.known([Judge()]) == {"ka": {"speed": 2.0}}
     assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 2
 
 
@@ -53,9 +54,9 @@ def test_a_torn_last_line_is_passed_over_and_not_written_into(tmp_path):
     with path.open("a") as out:
         out.write('{"system": "model", "id": "b", "measu')
     file = RowFile(path)
-    assert set(file.known_measures()) == {"ka"}
+    assert set(file.known([Judge()])) == {"ka"}
     file.append(line_of(result("c", 3.0), [metric()]))
-    assert set(RowFile(path).known_measures()) == {"ka", "kc"}
+    assert set(RowFile(path).known([Judge()])) == {"ka", "kc"}
 
 
 def test_nan_is_null_and_errors_are_no_measures(tmp_path):
@@ -67,25 +68,37 @@ def test_nan_is_null_and_errors_are_no_measures(tmp_path):
     assert lines[0]["scores"] == {"speed": None}
     assert "scores" not in lines[1]
     assert lines[1]["error"] == "torn file"
-    assert set(RowFile(path).known_measures()) == {"ka"}
+    assert set(RowFile(path).known([Judge()])) == {"ka"}
 
 
-def test_key_follows_bytes_image_fit_and_judge_version(tmp_path):
+class Looker(Judge):
+    reads = ("image", "fit")
+
+
+def test_key_follows_bytes_version_and_what_the_judge_reads_of_the_row(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"one")
     (tmp_path / "b.mp4").write_bytes(b"one")
     (tmp_path / "i.png").write_bytes(b"image")
     row = ManifestRow(id="a", video=tmp_path / "a.mp4")
-    key = measure_key(row, [metric()])
-    assert measure_key(row.model_copy(update={"video": tmp_path / "b.mp4", "motion": 4.0}), [metric()]) == key
+
+    def key(given: ManifestRow, judge: Judge) -> str:
+        return Keys([metric()]).of_row(given, [judge])["speed"]
+
+    plain, looking = key(row, Judge()), key(row, Looker())
+    same = row.model_copy(update={"video": tmp_path / "b.mp4", "motion": 4.0, "prompt": "another"})
+    assert key(same, Judge()) == plain
+    assert key(same, Looker()) == looking
     with_image = row.model_copy(update={"image": tmp_path / "i.png"})
-    assert measure_key(with_image, [metric()]) != key
-    assert measure_key(with_image.model_copy(update={"fit": "stretch"}), [metric()]) != measure_key(
-        with_image, [metric()]
-    )
+    assert key(with_image, Judge()) == plain, "a judge that does not read the image is not asked again"
+    assert key(with_image, Looker()) != looking
+    assert key(with_image.model_copy(update={"fit": "stretch"}), Looker()) != key(with_image, Looker())
+    newer = Judge()
+    newer.version = 2
+    assert key(row, newer) != plain
     (tmp_path / "a.mp4").write_bytes(b"two")
-    assert measure_key(row, [metric()]) != key
+    assert key(row, Judge()) != plain
     with pytest.raises(OSError, match="nothere"):
-        measure_key(row.model_copy(update={"video": tmp_path / "nothere.mp4"}), [metric()])
+        key(row.model_copy(update={"video": tmp_path / "nothere.mp4"}), Judge())
 
 
 def test_summary_counts_failures_apart_from_missing_values():

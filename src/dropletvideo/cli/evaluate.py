@@ -1,4 +1,4 @@
-"""`droplet evaluate`: score generated videos beside baselines."""
+"""`droplet evaluate`: score generated videos beside baselines; `import` and `validate` are verbs below it."""
 
 from __future__ import annotations
 
@@ -7,41 +7,76 @@ from typing import Annotated, Any
 
 import typer
 
+from dropletvideo.cli.first_verb import FirstVerbGroup
 
-def evaluate(
+app = typer.Typer(
+    cls=FirstVerbGroup,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Score generated videos beside baselines.\n\nExample: droplet evaluate out/manifest.jsonl --codec nano",
+)
+
+
+@app.command("score")
+def evaluate(  # noqa: PLR0917 - one option each
     manifest: Annotated[Path, typer.Argument(help="manifest.jsonl, as `droplet generate --batch` writes it")],
     out: Annotated[
         Path | None, typer.Option(help="folder for the results [default: MANIFEST's folder/evaluation]")
     ] = None,
+    suite: Annotated[
+        str, typer.Option(help="metrics to take: truth, vbench-i2v, istp, mirabench, survey, or all")
+    ] = "truth",
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", "--metrics", help="these metrics instead: a,b or given again")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="folder of pretrained files [default: DROPLET_WEIGHTS, or the cache]")
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="paper: as published; permissive: no weights that forbid commercial use")
+    ] = "paper",
     baselines: Annotated[
-        bool, typer.Option(help="score frozen, Ken-Burns, shuffled and real videos beside the model's")
+        bool, typer.Option(help="score frozen, Ken-Burns, shuffled, reversed and real videos beside the model's")
     ] = True,
     codec: Annotated[
         str | None, typer.Option(help="model folder, or nano: its codec's reconstruction is scored as ceiling")
     ] = None,
-    metric: Annotated[list[str] | None, typer.Option(help="only this metric; give it again for more")] = None,
     workers: Annotated[int, typer.Option(min=1, help="processes that measure")] = 1,
+    engine: Annotated[str, typer.Option(help="local, or ray for a cluster that shares the folders")] = "local",
+    ray_address: Annotated[str | None, typer.Option(help="with --engine ray: auto, or HOST:PORT")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be measured, and do nothing")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
 ) -> None:
     """Score the videos of a manifest and write rows.jsonl, summary.json and report.html.
 
     Example: droplet evaluate out/manifest.jsonl --codec nano --workers 2
 
+    Other verbs: droplet evaluate import vbench | mirabench (a folder or a list becomes a manifest), droplet evaluate
+    validate (the metrics themselves against rendered truth).
+
     Exit code 3 says that some videos have no score; the summary lists them with the reason.
     """
     from dropletvideo import runtime
+    from dropletvideo.evaluate.dry_run import what_would_run
+    from dropletvideo.evaluate.exported import write_vbench
     from dropletvideo.evaluate.report import write_report
-    from dropletvideo.evaluate.score import EvaluateConfig, evaluate_manifest
+    from dropletvideo.evaluate.score import evaluate_manifest
 
     runtime.set_up_logging()
-    chosen: dict[str, Any] = {"workers": workers}
+    _point_to(weights)
+    chosen: dict[str, Any] = {"suite": suite, "profile": profile, "workers": workers, "engine": engine}
+    chosen |= {"ray_address": ray_address}
     chosen |= {} if baselines else {"baselines": ()}
-    chosen |= {"metrics": tuple(metric)} if metric else {}
-    config = EvaluateConfig(**chosen)
+    chosen |= {"metrics": _names(metric)} if metric else {}
+    config = _config(chosen)
     folder = out or manifest.parent / "evaluation"
+    if dry_run:
+        _print_plan(what_would_run(manifest, folder, config), as_json=as_json)
+        return
     evaluation = evaluate_manifest(
         manifest, folder, config, reconstruct=_codec(codec) if codec else None, codec_name=codec
     )
+    write_vbench(evaluation, folder / "vbench")
     write_report(evaluation, folder / "report.html")
     if as_json:
         import json
@@ -52,30 +87,137 @@ def evaluate(
     _say_last_word(evaluation, folder)
 
 
+importers = typer.Typer(no_args_is_help=True, help="Make a manifest of a published benchmark's files.")
+app.add_typer(importers, name="import")
+
+
+@importers.command("vbench")
+def import_vbench(
+    folder: Annotated[Path, typer.Argument(help="videos named PROMPT-0.mp4 to PROMPT-4.mp4")],
+    info: Annotated[Path, typer.Option(help="the list vbench2_i2v_full_info.json (or vbench_i2v_full_info.json)")],
+    images: Annotated[
+        Path | None, typer.Option(help="folder of the list's images, cropped to the videos' ratio")
+    ] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(help="JSON of the list's prompt to the dense prompt used in its place (istp)")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, help="videos for each prompt")] = 5,
+    out: Annotated[Path | None, typer.Option(help="manifest to write [default: FOLDER/manifest.jsonl]")] = None,
+) -> None:
+    """Read a VBench-I2V folder; a video that is not there becomes a row that fails and is counted.
+
+    Example: droplet evaluate import vbench answers/ --info vbench2_i2v_full_info.json --images crop/16-9
+    """
+    from dropletvideo.evaluate.importers import VBenchSource, vbench_rows
+
+    source = VBenchSource(folder=folder, info=info, images=images, prompts=prompts, samples=samples)
+    _write(vbench_rows(source), out or folder / "manifest.jsonl")
+
+
+@importers.command("mirabench")
+def import_mirabench(
+    table: Annotated[Path, typer.Argument(help="CSV with video_idx or index, video_path and the captions")],
+    videos: Annotated[Path | None, typer.Option(help="folder of the videos [default: the CSV's folder]")] = None,
+    caption: Annotated[str, typer.Option(help="which caption is the prompt: short, dense or structured")] = "dense",
+    out: Annotated[Path | None, typer.Option(help="manifest to write [default: beside the CSV]")] = None,
+) -> None:
+    """Read a MiraBench CSV.
+
+    Example: droplet evaluate import mirabench meta.csv --videos answers/ --out manifest.jsonl
+    """
+    from dropletvideo.evaluate.importers import mirabench_rows
+
+    rows = mirabench_rows(table, videos=videos or table.parent, caption=caption)
+    _write(rows, out or table.with_suffix(".manifest.jsonl"))
+
+
+def _write(rows: list[Any], path: Path) -> None:
+    from dropletvideo.evaluate.manifest import write_manifest
+
+    write_manifest(path, rows)
+    missing = sum(not row.video.is_file() for row in rows)
+    typer.echo(str(path))
+    typer.echo(f"{len(rows)} rows, {missing} of their videos are not there", err=True)
+
+
+def _point_to(weights: Path | None) -> None:
+    """Set the folder of pretrained files for this process and its workers."""
+    import os
+
+    from dropletvideo.errors import ConfigError
+    from dropletvideo.weights import FOLDER_VARIABLE
+
+    if weights is None:
+        return
+    if not weights.is_dir():
+        raise ConfigError(f"--weights {weights} is no folder: name one with the files of `droplet weights list`")
+    os.environ[FOLDER_VARIABLE] = str(weights.resolve())
+
+
+def _names(given: list[str]) -> tuple[str, ...]:
+    return tuple(name.strip() for each in given for name in each.split(",") if name.strip())
+
+
+def _config(chosen: dict[str, Any]) -> Any:
+    from pydantic import ValidationError
+
+    from dropletvideo.errors import ConfigError
+    from dropletvideo.evaluate.score import EvaluateConfig
+
+    try:
+        return EvaluateConfig(**chosen)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"--{first['loc'][0]} {first.get('input')!r}: {first['msg']}") from error
+
+
 def _codec(name: str) -> Any:
     from dropletvideo.evaluate.codec import load_codec
 
     return load_codec(name)
 
 
+def _print_plan(plan: dict[str, Any], *, as_json: bool) -> None:
+    import json
+
+    if as_json:
+        typer.echo(json.dumps(plan, ensure_ascii=False))
+        return
+    typer.echo(
+        f"{plan['rows']} rows, {plan['videos_missing']} videos missing, {plan['to_measure']} videos to measure, "
+        f"{plan['known']} known already; baselines come on top: {', '.join(plan['baselines']) or 'none'}"
+    )
+    typer.echo(f"metrics: {', '.join(plan['metrics']) or 'none'}")
+    for each in plan["absent"]:
+        typer.echo(f"absent: {each['metric']}: {each['reason']}")
+
+
 def _print_table(summary: dict[str, Any]) -> None:
-    """Scores of every system with intervals."""
+    """Scores and totals of every system with intervals, then what is absent and what is weak."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from dropletvideo.evaluate.summary import shown
+    from dropletvideo.evaluate.summary import shown, total_columns
 
     table = Table(title="mean [95 % interval], drawn over groups", title_justify="left")
     table.add_column("score")
-    for system in summary["systems"].values():
+    systems = summary["systems"].values()
+    for system in systems:
         table.add_column(system["label"], justify="right")
     for column in summary["columns"]:
         arrow = {"higher": "↑", "lower": "↓"}.get(column["better"], "")
-        cells = [shown(system["scores"].get(column["name"]), column) for system in summary["systems"].values()]
+        cells = [shown(system["scores"].get(column["name"]), column) for system in systems]
         table.add_row(f"{column['label']} {arrow}".strip(), *cells)
+    for column in total_columns(summary):
+        cells = [shown(system["totals"][column["suite"]].get(column["name"]), column) for system in systems]
+        table.add_row(f"{column['label']} ↑", *cells)
     console = Console()
     console.print(table)
+    for absent in summary["absent"]:
+        console.print(
+            Text("absent: ", style="yellow").append(f"{absent['title']}: {absent['reason']}", style="default")
+        )
     for sentence in summary["weak"]:
         console.print(Text("weak: ", style="yellow").append(sentence, style="default"))
 

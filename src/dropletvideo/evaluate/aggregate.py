@@ -120,8 +120,16 @@ def bootstrap_interval(
     """
     if num_clusters < 2:
         return None, None
-    drawn = np.random.default_rng(seed).integers(0, num_clusters, size=(resamples, num_clusters))
-    values = statistic(drawn)
+    return interval_of(statistic(drawn_clusters(num_clusters, resamples=resamples, seed=seed)))
+
+
+def drawn_clusters(num_clusters: int, *, resamples: int = NUM_RESAMPLES, seed: int = SEED) -> NDArray[np.int64]:
+    """Cluster numbers drawn with replacement, (resamples, num_clusters); the same for the same arguments."""
+    return np.random.default_rng(seed).integers(0, num_clusters, size=(resamples, num_clusters))
+
+
+def interval_of(values: NDArray[np.float64]) -> tuple[float | None, float | None]:
+    """The middle 95 % of drawn values; NaN and infinite ones are left out, none left give no interval."""
     values = values[np.isfinite(values)]
     if not len(values):
         return None, None

@@ -3,6 +3,7 @@
     frozen     the asked image, repeated
     ken_burns  the asked image under a steady central zoom to 1.2
     shuffled   the scored video's own frames in a random order
+    reversed   the scored video's own frames from the last to the first
     real       the reference: as it is where it answers the request already, else its frames at M per second
     codec      `real`, begun with the asked image (else `frozen`), through a model's codec and back: the ceiling of a
                model in its latents
@@ -15,8 +16,7 @@ reason, never replaced.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -27,24 +27,15 @@ from numpy.typing import NDArray
 from dropletvideo import media
 from dropletvideo.errors import MediaError, RequestError
 from dropletvideo.evaluate.manifest import ManifestRow
+from dropletvideo.evaluate.reference import Asked, real_frames
 
-BaselineKind = Literal["frozen", "ken_burns", "shuffled", "real", "codec"]
-KINDS: tuple[BaselineKind, ...] = ("frozen", "ken_burns", "shuffled", "real", "codec")
-TRIVIAL_KINDS: tuple[BaselineKind, ...] = ("frozen", "ken_burns", "shuffled")
+BaselineKind = Literal["frozen", "ken_burns", "shuffled", "reversed", "real", "codec"]
+KINDS: tuple[BaselineKind, ...] = ("frozen", "ken_burns", "shuffled", "reversed", "real", "codec")
+TRIVIAL_KINDS: tuple[BaselineKind, ...] = ("frozen", "ken_burns", "shuffled", "reversed")
 KEN_BURNS_ZOOM = 1.2
 Frames = NDArray[np.uint8]
 Reconstruct = Callable[[Frames], Frames]
 """Frames FHWC through a codec and back, same shape."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Frame count, size and playback rate of the scored video, which its baselines copy."""
-
-    num_frames: int
-    height: int
-    width: int
-    playback_fps: float
 
 
 def write_baselines(
@@ -89,21 +80,22 @@ def _frames_of(
     kind: BaselineKind, row: ManifestRow, own: Frames, asked: Asked, reconstruct: Reconstruct | None
 ) -> tuple[Frames, list[str]]:
     """The frames of a baseline, and the metrics that alone are asked of it (empty: all)."""
-    if kind == "frozen":
-        return np.repeat(first_image(row, own, asked)[None], asked.num_frames, axis=0), []
-    if kind == "ken_burns":
-        return ken_burns(first_image(row, own, asked), asked.num_frames), []
-    if kind == "shuffled":
-        return shuffled(own, seed=row.id), []
-    if kind == "real":
-        return real_frames(row, asked), []
+    made: dict[str, Callable[[], Frames]] = {
+        "frozen": lambda: np.repeat(first_image(row, own, asked)[None], asked.num_frames, axis=0),
+        "ken_burns": lambda: ken_burns(first_image(row, own, asked), asked.num_frames),
+        "shuffled": lambda: shuffled(own, seed=row.id),
+        "reversed": lambda: np.ascontiguousarray(own[::-1]),
+        "real": lambda: real_frames(row, asked),
+    }
+    if kind in made:
+        return made[kind](), []
     if reconstruct is None:
         raise RequestError("no codec was given: name a model folder with --codec")
     if row.reference_video is not None:
         real = real_frames(row, asked)
         real[0] = first_image(row, real, asked)  # a model is given the image itself, not the reference file's copy
         return reconstruct(real), []
-    return reconstruct(np.repeat(first_image(row, own, asked)[None], asked.num_frames, axis=0)), ["first_frame"]
+    return reconstruct(made["frozen"]()), ["first_frame"]
 
 
 def first_image(row: ManifestRow, own: Frames, asked: Asked) -> Frames:
@@ -134,45 +126,3 @@ def shuffled(frames: Frames, seed: str) -> Frames:
     if len(frames) > 1 and np.array_equal(order, np.arange(len(frames))):
         order = np.roll(order, 1)
     return frames[order]
-
-
-def real_frames(row: ManifestRow, asked: Asked) -> Frames:
-    """Frames of the reference that answer the request, at the video's size.
-
-    A reference with the scored video's frame count and playback rate was taken for this request already and is used
-    frame by frame. Of any other, frames are taken at M per second (playback rate without M) from its first.
-
-    Raises:
-        RequestError: there is no reference, its rate is below M, or it ends before the last frame wanted.
-        MediaError: the reference cannot be read.
-    """
-    if row.reference_video is None:
-        raise RequestError(f"row {row.id!r} names no reference_video")
-    info = media.probe(row.reference_video)
-    is_answer = info.num_frames == asked.num_frames and abs(info.source_fps / asked.playback_fps - 1) < 0.01
-    rate = asked.playback_fps if is_answer else row.motion or asked.playback_fps
-    if rate > info.source_fps * 1.01:
-        raise RequestError(
-            f"{row.reference_video.name} has {info.source_fps:g} frames/s, M={rate:g} would repeat frames"
-        )
-    chosen = list(_at_rate(row.reference_video, rate, asked.num_frames, info.source_fps))
-    if len(chosen) < asked.num_frames:
-        raise RequestError(
-            f"{row.reference_video.name} gives {len(chosen)} frames at M={rate:g}, {asked.num_frames} are needed: "
-            f"it must last {asked.num_frames / rate:.2f} s"
-        )
-    return np.stack([media.fit_image(frame, asked.height, asked.width, row.fit) for frame in chosen])
-
-
-def _at_rate(path: Path, rate: float, count: int, source_fps: float) -> Iterator[Frames]:
-    """The frames nearest to `k / rate` seconds after the first, as far as the file goes."""
-    start: float | None = None
-    taken = 0
-    for run in media.stream(path):
-        for frame, time in zip(run.frames, run.times, strict=True):
-            start = float(time) if start is None else start
-            if taken < count and time - start >= taken / rate - 0.5 / source_fps:
-                taken += 1
-                yield frame
-        if taken == count:
-            return

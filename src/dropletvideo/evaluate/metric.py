@@ -108,9 +108,12 @@ class Metric:
         suites: the suites it takes part in; without any it runs when it is named, and with `all`.
         flavour: see `Column.flavour`.
         weights: pretrained files by their names in `published.py`. libraries: packages that are no part of the base.
+        requires: manifest fields (`prompt`, `image`, ...) without which a row cannot be scored: it is counted as not
+            scored, with the field as the reason.
         dimension: a row that lists `dimensions` (VBench) is scored only when this one is among them.
         applies: further condition on the row; a row to which a metric does not apply is not decoded for it.
         aggregate: estimates over all rows by column, which stand in place of the mean.
+        exported: what the published tool writes of a video, for the export of its format; `video_results` is its value.
         tables: JSON-able summary over all rows of one system, or None.
     """
 
@@ -125,10 +128,12 @@ class Metric:
     flavour: Flavour = "own"
     weights: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
     dimension: str | None = None
     applies: Callable[[ManifestRow], bool] = field(default=_all_rows)
     aggregate: Aggregate | None = None
     tables: Callable[[Sequence[ScoredRow]], dict[str, Any]] | None = None
+    exported: Callable[[ScoredRow], dict[str, Any]] | None = None
 
     def asked_of(self, row: ManifestRow) -> bool:
         """Whether a row is scored by this metric."""
@@ -138,6 +143,10 @@ class Metric:
         if self.dimension is not None and dimensions is not None and self.dimension not in dimensions:
             return False
         return self.applies(row)
+
+    def not_scored(self, row: ManifestRow) -> str:
+        """Why a row that is asked cannot be scored, by what it does not hold; empty when it can."""
+        return next((f"the row has no {name}" for name in self.requires if not getattr(row, name)), "")
 
     def lacks(self, profile: Profile = "paper") -> str:
         """Why it cannot run here, with the next step; empty when it can. `permissive` refuses non-commercial files."""

@@ -9,7 +9,7 @@ from typing import Any
 from dropletvideo import media
 from dropletvideo.errors import DropletError
 from dropletvideo.evaluate.metric import ScoredRow
-from dropletvideo.evaluate.rows import MODEL, Result, scores_of
+from dropletvideo.evaluate.rows import MODEL, Result, scored_row, scores_of
 from dropletvideo.evaluate.score import Evaluation
 from dropletvideo.evaluate.summary import shown
 from dropletvideo.pages.charts import Axes, Point
@@ -130,7 +130,7 @@ def add_camera(page: Page, summary: Mapping[str, Any]) -> None:
 def add_videos(page: Page, evaluation: Evaluation) -> None:
     """Best and worst videos of the model by each ranking score, and the baselines of one request as strips."""
     scored = [
-        ScoredRow(row=result.row, measures=result.measures, scores=scores_of(result, evaluation.metrics))
+        scored_row(result, evaluation.metrics)
         for result in evaluation.results
         if result.system == MODEL and result.error is None
     ]
@@ -274,7 +274,7 @@ def _add_rows(page: Page, evaluation: Evaluation) -> None:
     rows = []
     for result in evaluation.results:
         if result.system == MODEL:
-            scores = scores_of(result, evaluation.metrics) if result.error is None else {}
+            scores = scores_of(result, evaluation.metrics).values if result.error is None else {}
             moves = None if result.row.moves is None else list(result.row.moves)
             measured = result.measures.get("camera_moves")
             rows.append(

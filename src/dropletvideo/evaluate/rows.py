@@ -1,14 +1,13 @@
 """`rows.jsonl`: one line per scored video, appended as soon as it is done; what resuming reads.
 
-A line holds what was asked, the measures, the scores, or the error. Its `measure_key` covers the bytes of the video
-and of the image, the fit and the judges' versions: equal keys are measured once and never again, in this run or a
-later one. A line cut off by a crash is passed over. An error is a line of its own kind: it holds no score and is
+A line holds what was asked, the measures, the scores, what is missing and why, or the error. `judges` has the key of
+every judge whose measures the line holds (see `measuring`): equal keys are measured once and never again, in this run
+or a later one. A line cut off by a crash is passed over. An error is a line of its own kind: it holds no score and is
 tried again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -16,8 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dropletvideo.evaluate.manifest import ManifestRow
-from dropletvideo.evaluate.metric import Metric, judges_of
+from dropletvideo.evaluate.measuring import FACT_COLUMNS, FACTS, NOT_FINITE, reason_of
+from dropletvideo.evaluate.metric import Metric, ScoredRow
+from dropletvideo.perception.judge import Judge
 
 MODEL = "model"
 
@@ -27,6 +30,7 @@ class Result:
     """One video of one system: `system` is "model" or a baseline's name.
 
     Attributes:
+        keys: judge name to the key of its measures, of the judges that answered.
         measures: judge columns; empty where the video failed.
         judge_errors: judge name to what ended it, where others went on.
         error: why the video has no measures at all, else None.
@@ -34,46 +38,71 @@ class Result:
 
     system: str
     row: ManifestRow
-    measure_key: str | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
     measures: Mapping[str, Any] = field(default_factory=dict)
     judge_errors: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
 
 
-def file_digest(path: Path) -> str:
-    """blake2b of a file's bytes (128 bit, hex).
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Scores of a video by column, and why a score that was asked is not there.
 
-    Raises:
-        OSError: the file cannot be read.
+    Attributes:
+        values: columns asked for; None where it could not be told.
+        missing: column to reason, for each None.
+        not_scored: metric to reason, where the row lacks what the metric needs (a prompt, a reference).
     """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+    values: dict[str, float | None]
+    missing: dict[str, str]
+    not_scored: dict[str, str]
 
 
-def measure_key(row: ManifestRow, metrics: Sequence[Metric]) -> str:
-    """Identity of the measures of a row: same key, same numbers.
-
-    Raises:
-        OSError: the video or the image cannot be read.
-    """
-    versions = sorted((judge.name, judge.version) for judge in judges_of(metrics))
-    image = file_digest(row.image) if row.image else None
-    parts = [file_digest(row.video), image, row.fit, versions]
-    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=12).hexdigest()
-
-
-def scores_of(result: Result, metrics: Sequence[Metric]) -> dict[str, float | None]:
+def scores_of(result: Result, metrics: Sequence[Metric]) -> Scores:
     """Scores of a measured video over all metrics that are asked of it."""
-    only = result.row.extra.get("only")
-    scores: dict[str, float | None] = {}
+    values: dict[str, float | None] = {}
+    missing: dict[str, str] = {}
+    not_scored: dict[str, str] = {}
     for metric in metrics:
-        if only is None or metric.name in only:
-            scores.update(metric.score(result.row, result.measures))
-    return scores
+        if not metric.asked_of(result.row):
+            continue
+        if reason := metric.not_scored(result.row):
+            not_scored[metric.name] = reason
+            continue
+        try:
+            found = metric.score(result.row, result.measures)
+        except Exception as error:  # the fault of one metric costs its own columns only
+            broken = [column.name for column in metric.columns if column.of == "video"]
+            values |= dict.fromkeys(broken)
+            missing |= dict.fromkeys(broken, f"the metric {metric.name} failed: {reason_of(error)}")
+            continue
+        values |= {name: _finite(value) for name, value in found.items()}
+        missing |= {n: _why_missing(metric, n, v, result) for n, v in found.items() if _finite(v) is None}
+    return Scores(values=values, missing=missing, not_scored=not_scored)
 
 
-def line_of(result: Result, metrics: Sequence[Metric]) -> dict[str, Any]:
-    """The JSON object of a result."""
+def scored_row(result: Result, metrics: Sequence[Metric], folder: Path | None = None) -> ScoredRow:
+    """A result as `aggregate` and `tables` of a metric take it."""
+    return ScoredRow(row=result.row, measures=result.measures, scores=scores_of(result, metrics).values, folder=folder)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _why_missing(metric: Metric, column: str, value: float | None, result: Result) -> str:
+    for judge in metric.judges:
+        if judge.name in result.judge_errors:
+            return f"the judge {judge.name} failed: {result.judge_errors[judge.name]}"
+    bad = {name for judge in metric.judges for name in judge.columns} & set(result.measures.get(NOT_FINITE) or ())
+    if value is not None or column in bad or (bad and len(metric.columns) == 1):
+        return "not a number"
+    return "cannot be told from one frame" if result.measures.get("num_frames") == 1 else "cannot be told"
+
+
+def line_of(result: Result, metrics: Sequence[Metric], absent: Sequence[str] = ()) -> dict[str, Any]:
+    """The JSON object of a result; `absent` names metrics that were asked and cannot run here."""
     row = result.row
     line: dict[str, Any] = {
         "system": result.system,
@@ -84,13 +113,18 @@ def line_of(result: Result, metrics: Sequence[Metric]) -> dict[str, Any]:
         "moves": None if row.moves is None else list(row.moves),
         "seed": row.seed,
         "metrics": {metric.name: metric.version for metric in metrics},
-        "measure_key": result.measure_key,
     }
     if result.error is not None:
         return line | {"error": result.error}
     scores = scores_of(result, metrics)
-    errors = {"judge_errors": dict(result.judge_errors)} if result.judge_errors else {}
-    return line | {"scores": scores, "measures": dict(result.measures), **errors}
+    line |= {"scores": scores.values, "measures": dict(result.measures), "judges": dict(result.keys)}
+    more = {
+        "missing": scores.missing,
+        "not_scored": scores.not_scored,
+        "judge_errors": dict(result.judge_errors),
+        "absent": list(absent),
+    }
+    return line | {key: value for key, value in more.items() if value}
 
 
 class RowFile:
@@ -98,15 +132,26 @@ class RowFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lines = {(line["system"], line["id"]): line for line in _read_lines(path)}
+        self.lines: dict[tuple[str, str], dict[str, Any]] = {}
+        self._all = read_lines(path)
+        for line in self._all:
+            self.lines[line["system"], line["id"]] = line
 
-    def known_measures(self) -> dict[str, dict[str, Any]]:
-        """Measures of earlier runs by `measure_key`, without those whose judges failed."""
-        return {
-            line["measure_key"]: line["measures"]
-            for line in self.lines.values()
-            if line.get("measure_key") and line.get("measures") and not line.get("judge_errors")
-        }
+    def known(self, judges: Sequence[Judge]) -> dict[str, dict[str, Any]]:
+        """Measures of earlier runs by key, for these judges and for what files say of themselves."""
+        columns = {judge.name: tuple(judge.columns) for judge in judges} | {FACTS: FACT_COLUMNS}
+        arrays = {judge.name: _arrays(judge) for judge in judges}
+        found: dict[str, dict[str, Any]] = {}
+        for line in self._all:
+            measures, keys = line.get("measures") or {}, line.get("judges") or {}
+            for judge, names in columns.items():
+                if (
+                    judge in keys
+                    and all(name in measures for name in names)
+                    and self._has_files(measures, arrays, judge)
+                ):
+                    found[keys[judge]] = _own(measures, names)
+        return found
 
     def append(self, line: Mapping[str, Any]) -> bool:
         """Write a line at the end, unless the file's last word on this video is the same; True if written."""
@@ -118,10 +163,15 @@ class RowFile:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(("\n" if _lacks_newline(self.path) else "") + json.dumps(plain, ensure_ascii=False) + "\n")
         self.lines[key] = plain
+        self._all.append(plain)
         return True
 
+    def _has_files(self, measures: Mapping[str, Any], arrays: Mapping[str, Sequence[str]], judge: str) -> bool:
+        return all((self.path.parent / str(measures[name])).is_file() for name in arrays.get(judge, ()))
 
-def _read_lines(path: Path) -> list[dict[str, Any]]:
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """All whole lines of the file, oldest first; none where there is no file."""
     if not path.is_file():
         return []
     lines = []
@@ -133,6 +183,16 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
         if isinstance(line, dict) and "system" in line and "id" in line:
             lines.append(line)
     return lines
+
+
+def _arrays(judge: Judge) -> list[str]:
+    return [name for name, kind in judge.columns.items() if kind is np.ndarray]
+
+
+def _own(measures: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    own = {name: measures[name] for name in names}
+    bad = [name for name in measures.get(NOT_FINITE) or () if name in own]
+    return own | ({NOT_FINITE: bad} if bad else {})
 
 
 def _lacks_newline(path: Path) -> bool:

@@ -1,35 +1,38 @@
 """Score a manifest: baselines, one decode per video, append-only rows, summary.
 
-    summary = evaluate_manifest("out/manifest.jsonl", "out/evaluation", EvaluateConfig(workers=2))
+    evaluation = evaluate_manifest("out/manifest.jsonl", "out/evaluation", EvaluateConfig(workers=2))
 
-Videos with equal bytes, image and fit are measured once (a frozen picture is the same for every M). A run that was
-stopped goes on where it was; `rows.jsonl` never loses a line. A video that cannot be read is a failed row: it has no
-score, and is tried again by the next run.
+A suite names metrics; those whose weights or packages are not here, or do not fit the licence profile, are absent: they
+are listed with the reason and never replaced. Videos with equal bytes and equal asks are measured once (a frozen
+picture is the same for every M). A run that was stopped goes on where it was; `rows.jsonl` never loses a line. A video
+that cannot be read is a failed row: it has no score, and is tried again by the next run.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dropletvideo import __version__, media, runtime
-from dropletvideo.engine import map_rows
-from dropletvideo.errors import ConfigError, MediaError
+from dropletvideo import __version__, runtime
+from dropletvideo.engine import map_rows, workers_of
+from dropletvideo.errors import ConfigError
 from dropletvideo.evaluate import aggregate
 from dropletvideo.evaluate.baselines import BaselineKind, Reconstruct, write_baselines
 from dropletvideo.evaluate.manifest import ManifestRow, read_manifest, write_manifest
-from dropletvideo.evaluate.metric import Metric, judges_of, load_metric, metric_names
-from dropletvideo.evaluate.rows import MODEL, Result, RowFile, file_digest, line_of, measure_key
-from dropletvideo.evaluate.summary import SCORED_VIDEO_FAILED, SYSTEMS, summarise, versions_of
+from dropletvideo.evaluate.measuring import NOT_FINITE, Keys, Measured, Task, file_digest, measure_row, reason_of
+from dropletvideo.evaluate.metric import Metric, Profile, judges_of, load_metric, metric_names
+from dropletvideo.evaluate.rows import MODEL, Result, RowFile, line_of
+from dropletvideo.evaluate.suite import load_suite, metrics_of, suite_names
+from dropletvideo.evaluate.summary import SCORED_VIDEO_FAILED, SYSTEMS, Absent, summarise, versions_of
 from dropletvideo.evaluate.weak import weak_points
-from dropletvideo.tables.plan import watch_video
 
 OnProgress = Callable[[str], None]
 
@@ -37,32 +40,50 @@ OnProgress = Callable[[str], None]
 class EvaluateConfig(BaseModel):
     """How a manifest is scored.
 
-    `timeout_seconds` is the longest silence of one video before its process is killed; None with one worker measures
-    in this process. `codec` among the baselines is made only where a codec is handed in.
+    Attributes:
+        suite: whose metrics are taken; `all` for every metric there is.
+        metrics: files of `evaluate/metrics/` in place of the suite's.
+        profile: `permissive` leaves out what needs weights that forbid commercial use; `paper` does not.
+        baselines: made and scored beside the model; `codec` only where a codec is handed in.
+        timeout_seconds: longest silence of one video before its process is killed; None with one worker measures in
+            this process.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    metrics: tuple[str, ...] = Field(default_factory=lambda: tuple(metric_names()))
-    baselines: tuple[BaselineKind, ...] = ("frozen", "ken_burns", "shuffled", "real")
+    suite: str = "truth"
+    metrics: tuple[str, ...] | None = None
+    profile: Profile = "paper"
+    baselines: tuple[BaselineKind, ...] = ("frozen", "ken_burns", "shuffled", "reversed", "real")
+    engine: Literal["local", "ray"] = "local"
+    ray_address: str | None = None
     workers: int = Field(default=1, ge=1)
     timeout_seconds: float | None = Field(default=300.0, gt=0)
 
     def pool(self) -> dict[str, Any]:
         """Arguments of `map_rows`."""
-        return {"workers": self.workers, "timeout_seconds": self.timeout_seconds}
+        workers = workers_of(self.engine, self.workers, self.ray_address)
+        return {"workers": workers, "timeout_seconds": self.timeout_seconds}
 
     def load_metrics(self) -> list[Metric]:
-        """The metrics by name.
+        """The metrics by name, or the suite's, whether they can run here or not.
 
         Raises:
-            ConfigError: a name that is no file of `evaluate/metrics/`.
+            ConfigError: a name that is no file of `evaluate/metrics/`, or an unknown suite.
         """
+        if self.metrics is None:
+            if self.suite != "all":
+                load_suite(self.suite)
+            return metrics_of(self.suite)
         known = metric_names()
         for name in self.metrics:
             if name not in known:
                 raise ConfigError(f"metric {name!r} is unknown: one of {', '.join(known)}")
         return [load_metric(name) for name in self.metrics]
+
+    def suites(self) -> list[str]:
+        """The suites whose tables are shown."""
+        return suite_names() if self.suite == "all" else [self.suite]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,14 +101,6 @@ class Evaluation:
         return sum(result.error is not None or bool(result.judge_errors) for result in self.results)
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One video to measure; travels to a worker process."""
-
-    row: ManifestRow
-    metrics: tuple[str, ...]
-
-
 def evaluate_manifest(
     manifest: Path | str,
     out: Path | str,
@@ -100,27 +113,31 @@ def evaluate_manifest(
 
     Args:
         manifest: JSONL as `evaluate.manifest` describes.
-        out: folder for rows, summary and baseline videos.
-        config: which metrics and baselines; all metrics and the model-free baselines by default.
+        out: folder for rows, summary, features and baseline videos.
+        config: which metrics and baselines; the truth suite and the model-free baselines by default.
         reconstruct: a codec's there and back, for the `codec` baseline; None leaves it out.
         codec_name: what to call that codec in the protocol record.
 
     Raises:
         RequestError: the manifest is not valid.
-        ConfigError: a metric is unknown.
+        ConfigError: a metric or suite is unknown.
     """
     config, started = config or EvaluateConfig(), time.perf_counter()
     manifest, out = Path(manifest), Path(out)
-    metrics = config.load_metrics()
+    metrics, absent = present_metrics(config)
     rows = read_manifest(manifest)
     made, not_made = _make_baselines(rows, out / "baselines", config, reconstruct)
     wanted = [(MODEL, row) for row in rows] + made
-    results = _measure_all(wanted, metrics, config, RowFile(out / "rows.jsonl"))
-    protocol = _protocol(manifest, rows, config, metrics) | {
+    results, counts = _measure_all(wanted, metrics, absent, config, out)
+    protocol = _protocol(manifest, rows, config, metrics, results) | {
         "codec": codec_name if reconstruct is not None else None,
+        **counts,
         "wall_seconds": round(time.perf_counter() - started, 2),
     }
-    summary = {"protocol": protocol, **summarise(results, metrics, not_made=not_made)}
+    found = summarise(
+        results, metrics, not_made=not_made, absent=absent, suites=[load_suite(n) for n in config.suites()], folder=out
+    )
+    summary = {"protocol": protocol, **found}
     summary["weak"] = weak_points(summary)
     _write_json(out / "summary.json", summary)
     runtime.write_run(
@@ -132,21 +149,12 @@ def evaluate_manifest(
     return Evaluation(out=out, metrics=metrics, results=results, summary=summary)
 
 
-def measure_row(task: _Task) -> tuple[dict[str, Any], dict[str, str]]:
-    """Judge columns of one video and, by judge, what ended it; one decode for all judges."""
-    row, judges = task.row, judges_of([load_metric(name) for name in task.metrics])
-    asked = {"image_frame": media.read_image(row.image) if row.image else None, "fit": row.fit}
-    watched = watch_video(row.video, judges, spans=[(0, None)], rows=[asked], tolerate=(Exception,))
-    if watched.num_frames == 0:
-        raise MediaError(row.video, "has no frame that can be decoded")
-    measures: dict[str, Any] = {"num_frames": watched.num_frames}
-    errors: dict[str, str] = {}
-    for name, columns in (*watched.video.items(), *watched.outcomes[0].items()):
-        if isinstance(columns, Exception):
-            errors[name] = _reason(columns)
-        else:
-            measures.update(columns)
-    return measures, errors
+def present_metrics(config: EvaluateConfig) -> tuple[list[Metric], list[Absent]]:
+    """The metrics that can run here, and those that cannot with the reason."""
+    metrics = config.load_metrics()
+    lacks = [metric.lacks(config.profile) for metric in metrics]
+    present = [metric for metric, reason in zip(metrics, lacks, strict=True) if not reason]
+    return present, [Absent(metric=m, reason=reason) for m, reason in zip(metrics, lacks, strict=True) if reason]
 
 
 def _make_baselines(
@@ -191,60 +199,88 @@ def _written(
 
 
 @dataclass
-class _Plan:
-    """What must be decoded, what is known, and what cannot be read; filled before the first decode."""
+class Plan:
+    """What must be decoded, what is known, and what cannot be read; filled before the first decode.
+
+    Attributes:
+        known: columns by key of a judge. keys: of each wanted video, key by judge; None where it cannot be read.
+        tasks: by the keys that they will find. errors: of tasks that failed as a whole, by the same.
+        judge_errors: by key.
+    """
 
     known: dict[str, dict[str, Any]]
-    keys: list[str | None] = field(default_factory=list)
-    tasks: dict[str, _Task] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-    judge_errors: dict[str, dict[str, str]] = field(default_factory=dict)
+    keys: list[dict[str, str] | None] = field(default_factory=list)
+    task_of: list[tuple[str, ...] | None] = field(default_factory=list)
+    tasks: dict[tuple[str, ...], Task] = field(default_factory=dict)
+    errors: dict[tuple[str, ...], str] = field(default_factory=dict)
+    judge_errors: dict[str, str] = field(default_factory=dict)
     unreadable: dict[int, str] = field(default_factory=dict)
 
 
-def _measure_all(
-    wanted: Sequence[tuple[str, ManifestRow]], metrics: Sequence[Metric], config: EvaluateConfig, file: RowFile
-) -> list[Result]:
-    """A result per wanted video, in order; each is written to the file as soon as its measures are there."""
-    plan = _plan(wanted, metrics, config, file)
-    waiting: dict[str, list[int]] = {}
-    for number, key in enumerate(plan.keys):
-        if key in plan.tasks:
-            waiting.setdefault(key, []).append(number)
-        else:
-            file.append(line_of(_result(number, wanted, plan), metrics))
-    with runtime.progress("measuring", total=len(plan.tasks)) as bar:
-        for key, outcome in _measured(plan.tasks, config):
-            if isinstance(outcome, Exception):
-                plan.errors[key] = _reason(outcome)
-            else:
-                plan.known[key], plan.judge_errors[key] = outcome
-            for number in waiting[key]:
-                file.append(line_of(_result(number, wanted, plan), metrics))
-            bar.advance()
-    return [_result(number, wanted, plan) for number in range(len(wanted))]
-
-
-def _plan(
-    wanted: Sequence[tuple[str, ManifestRow]], metrics: Sequence[Metric], config: EvaluateConfig, file: RowFile
-) -> _Plan:
-    plan = _Plan(known=file.known_measures())
+def make_plan(wanted: Sequence[tuple[str, ManifestRow]], metrics: Sequence[Metric], out: Path, file: RowFile) -> Plan:
+    """Which videos must be decoded for which judges; what `file` knows already is not among them."""
+    plan, keys_of = Plan(known=file.known(judges_of(metrics))), Keys(metrics)
     for number, (_, row) in enumerate(wanted):
+        asked = [metric for metric in metrics if metric.asked_of(row) and not metric.not_scored(row)]
         try:
-            key = measure_key(row, metrics)
+            keys = keys_of.of_row(row, judges_of(asked))
         except OSError as error:
             plan.unreadable[number] = f"{error.filename or row.video}: {error.strerror or error}"
             plan.keys.append(None)
+            plan.task_of.append(None)
             continue
-        plan.keys.append(key)
-        if key not in plan.known:
-            plan.tasks.setdefault(key, _Task(row=row, metrics=config.metrics))
+        plan.keys.append(keys)
+        new = {judge: key for judge, key in keys.items() if key not in plan.known}
+        name = tuple(sorted(new.values()))
+        plan.task_of.append(name if new else None)
+        if new:
+            plan.tasks.setdefault(
+                name, Task(row=row, judges=new, metrics=tuple(metric.name for metric in asked), out=out)
+            )
     return plan
 
 
-def _measured(tasks: dict[str, _Task], config: EvaluateConfig) -> Iterable[tuple[str, Any]]:
-    """(key, measures or exception) of each task as it finishes; processes that can be killed when there are several."""
-    keys = {id(task): key for key, task in tasks.items()}
+def _measure_all(
+    wanted: Sequence[tuple[str, ManifestRow]],
+    metrics: Sequence[Metric],
+    absent: Sequence[Absent],
+    config: EvaluateConfig,
+    out: Path,
+) -> tuple[list[Result], dict[str, int]]:
+    """A result per wanted video, in order, each written as soon as its measures are there; and what was decoded."""
+    file, left_out = RowFile(out / "rows.jsonl"), [each.metric.name for each in absent]
+    plan = make_plan(wanted, metrics, out, file)
+    waiting: dict[tuple[str, ...], list[int]] = {}
+    for number, name in enumerate(plan.task_of):
+        if name is not None:
+            waiting.setdefault(name, []).append(number)
+        else:
+            file.append(line_of(_result(number, wanted, plan), metrics, left_out))
+    counts: Counter[str] = Counter(videos_measured=len(plan.tasks), decodes=0, seeks=0)
+    with runtime.progress("measuring", total=len(plan.tasks)) as bar:
+        for name, outcome in _measured(plan.tasks, config):
+            _take(plan, name, outcome, counts)
+            for number in waiting[name]:
+                file.append(line_of(_result(number, wanted, plan), metrics, left_out))
+            bar.advance()
+    return [_result(number, wanted, plan) for number in range(len(wanted))], dict(counts)
+
+
+def _take(plan: Plan, name: tuple[str, ...], outcome: Measured | Exception, counts: Counter[str]) -> None:
+    if isinstance(outcome, Exception):
+        plan.errors[name] = reason_of(outcome)
+        return
+    counts.update(decodes=outcome.decodes, seeks=outcome.reads)
+    keys = plan.tasks[name].judges
+    for judge, columns in outcome.columns.items():
+        if judge in keys:
+            plan.known[keys[judge]] = columns
+    plan.judge_errors |= {keys[judge]: reason for judge, reason in outcome.errors.items()}
+
+
+def _measured(tasks: dict[tuple[str, ...], Task], config: EvaluateConfig) -> Iterable[tuple[tuple[str, ...], Any]]:
+    """(name, measures or exception) of each task as it finishes; several workers are processes that can be killed."""
+    names = {id(task): name for name, task in tasks.items()}
     found = map_rows(
         measure_row,
         tasks.values(),
@@ -252,30 +288,48 @@ def _measured(tasks: dict[str, _Task], config: EvaluateConfig) -> Iterable[tuple
         tolerate=(Exception,),
         label=lambda task: str(task.row.video),
     )
-    return ((keys[id(task)], outcome) for task, outcome in found)
+    return ((names[id(task)], outcome) for task, outcome in found)
 
 
-def _result(number: int, wanted: Sequence[tuple[str, ManifestRow]], plan: _Plan) -> Result:
+def _result(number: int, wanted: Sequence[tuple[str, ManifestRow]], plan: Plan) -> Result:
     system, row = wanted[number]
-    key = plan.keys[number]
-    if key is None:
+    keys, task = plan.keys[number], plan.task_of[number]
+    if keys is None:
         return Result(system=system, row=row, error=plan.unreadable[number])
-    if key in plan.errors:
-        return Result(system=system, row=row, measure_key=key, error=plan.errors[key])
-    errors = plan.judge_errors.get(key, {})
-    return Result(system=system, row=row, measure_key=key, measures=plan.known[key], judge_errors=errors)
+    if task in plan.errors:
+        return Result(system=system, row=row, error=plan.errors[task])
+    measures: dict[str, Any] = {}
+    not_finite: list[str] = []
+    for key in keys.values():
+        columns = dict(plan.known.get(key) or {})
+        not_finite += columns.pop(NOT_FINITE, [])
+        measures |= columns
+    if not_finite:
+        measures[NOT_FINITE] = not_finite
+    answered = {judge: key for judge, key in keys.items() if key in plan.known}
+    errors = {judge: plan.judge_errors[key] for judge, key in keys.items() if key in plan.judge_errors}
+    return Result(system=system, row=row, keys=answered, measures=measures, judge_errors=errors)
 
 
 def _protocol(
-    manifest: Path, rows: Sequence[ManifestRow], config: EvaluateConfig, metrics: Sequence[Metric]
+    manifest: Path,
+    rows: Sequence[ManifestRow],
+    config: EvaluateConfig,
+    metrics: Sequence[Metric],
+    results: Sequence[Result],
 ) -> dict[str, Any]:
     """Everything that is needed to repeat the figures."""
+    own = [result.measures for result in results if result.system == MODEL and result.error is None]
     return {
         "manifest": str(manifest),
         "manifest_blake2b": file_digest(manifest),
+        "suite": config.suite if config.metrics is None else None,
+        "profile": config.profile,
         "rows": len(rows),
         "groups": len({row.cluster for row in rows}),
         "motions": sorted({row.motion for row in rows if row.motion is not None}),
+        "sizes": dict(Counter(f"{each.get('width')}x{each.get('height')}" for each in own)),
+        "lengths": dict(Counter(f"{each.get('num_frames')} frames" for each in own)),
         **versions_of(metrics),
         "baselines": list(config.baselines),
         "bootstrap": {
@@ -287,10 +341,6 @@ def _protocol(
         "version": __version__,
         "machine": runtime.machine(),
     }
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 def _write_json(path: Path, content: Any) -> None:

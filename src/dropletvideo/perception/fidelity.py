@@ -77,6 +77,7 @@ class FirstFrameFidelity:
 
     name = "first_frame_fidelity"
     version = 1
+    reads = ("image", "fit")
     needs: Frames | Features = Frames(rate=None, short_side=None, colour="rgb")
     columns: Mapping[str, type] = {"first_frame_psnr": float, "first_frame_ssim": float}
 
