@@ -16,6 +16,7 @@ import logging
 import os
 import pickle
 import signal
+import socket
 import threading
 import time
 from collections import deque
@@ -31,6 +32,7 @@ from dropletvideo.errors import DropletError, MediaError
 
 PLACE_SECONDS = 600.0
 SAY_SECONDS = 20.0
+REACH_SECONDS = 10.0
 LOSSES = 3
 _POLL_SECONDS = 0.5
 logger = logging.getLogger(__name__)
@@ -222,8 +224,10 @@ def _connect(address: str | None) -> tuple[Any, bool]:
     ray: Any = import_module("ray")
     if ray.is_initialized():
         return ray, False
-    own: dict[str, Any] = {} if address or os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
+    address = address or os.environ.get("RAY_ADDRESS")
+    own: dict[str, Any] = {} if address else {"include_dashboard": False}
     try:
+        _see_that_it_listens(address)
         with _handlers_kept():
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, namespace="dropletvideo", **own)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
@@ -235,6 +239,14 @@ def _connect(address: str | None) -> tuple[Any, bool]:
     machines = sum(node["Alive"] for node in ray.nodes())
     logger.info("Ray: %d machines, %s", machines, _told(there))
     return ray, True
+
+
+def _see_that_it_listens(address: str | None) -> None:
+    """Ask the port itself: Ray tries for many minutes to reach one where nobody listens."""
+    host, colon, port = (address or "").rpartition(":")
+    if not (colon and port.isdigit()) or host.startswith("ray:"):
+        return
+    socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS).close()
 
 
 @contextmanager
