@@ -61,7 +61,7 @@ _ALL = (
         parts=("config.json", "preprocessor_config.json", "model.safetensors", *_TOKENIZER),
         licence="MIT (its code; the model card names no other)",
         is_folder=True,
-        used_by=("clip_embedding", "aesthetic_v1", "aesthetic_v2", "nsfw", "text_match"),
+        used_by=("clip_embedding", "aesthetic_v1", "aesthetic_v2", "nsfw", "text_match", "link_clip"),
     ),
     Weights(
         name="laion-aesthetic-v1",
@@ -138,6 +138,15 @@ _ALL = (
         is_folder=True,
         made_by="droplet train-classifier --out",
         used_by=("camera_class_swin",),
+    ),
+    Weights(
+        name="dinov2-base",
+        source="https://huggingface.co/facebook/dinov2-base",
+        url="facebook/dinov2-base",
+        parts=("config.json", "preprocessor_config.json", "model.safetensors"),
+        licence="Apache-2.0",
+        is_folder=True,
+        used_by=("link_dino",),
     ),
     Weights(
         name="transnetv2",
