@@ -33,7 +33,7 @@ def build() -> Metric:
         title="Sameness with a reference video",
         version=1,
         about="How near every frame is to the true continuation. A right answer that differs from it loses.",
-        suites=("truth",),
+        suites=("truth", "survey"),
         columns=_COLUMNS,
         judges=(ReferenceFidelity(),),
         score=score,
