@@ -1,7 +1,7 @@
 """DOVER's published score of its technical and aesthetic branches together; range 0 to 1, higher is better.
 
-Source and formula: `perception/dover_aesthetic.py`. The technical branch is ours, the aesthetic one an exported program;
-both under a non-commercial licence: profile `paper`.
+Source and formula: `perception/dover_aesthetic.py`. The technical branch is ours, the aesthetic one an exported
+program; both under a non-commercial licence: profile `paper`.
 """
 
 from __future__ import annotations
