@@ -157,6 +157,7 @@ def as_row(thing: Thing, times: Array) -> dict[str, Any]:
         "end": round(float(times[thing.frames[-1]]), 3),
         "stays": round(min(1.0, len(thing.frames) / max(thing.due, 1)), 3),
         "sightings": len(thing.frames),
+        "due": thing.due,
         "area": round(max(thing.areas), 4),
         "fill": round(thing.fills[best][0], 3),
         "aspect": round(thing.fills[best][1], 3),

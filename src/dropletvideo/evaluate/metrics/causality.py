@@ -1,0 +1,132 @@
+"""Causality: camera and events in the asked order, each at its time. Range 0 to 1, higher is better.
+
+    causality = asked constraints that hold / asked constraints
+
+Constraints: of two asked camera moves that are not asked at once, the earlier begins first; a thing asked to appear
+while the camera makes a move appears while that move is measured; of two such things, the earlier comes first; each
+comes within a quarter of the video's length of its time. What is not found does not hold. A request without two parts
+to order has no value.
+
+Table `counterfactual`: rows of one group of which one asks for another camera (`changed: camera`) or for no plot
+(`changed: plot`), the rest equal. Control = wanted change / (wanted + unwanted change), 0 where nothing changes: what
+was asked to change should, and nothing else. Camera change is 1 - F1 of the measured moves; plot change is the
+difference in the share of time in which something moves by itself. Source: own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from dropletvideo.evaluate.camera_match import match_moves
+from dropletvideo.evaluate.manifest import ManifestRow
+from dropletvideo.evaluate.metric import Column, Metric, ScoredRow
+from dropletvideo.evaluate.metrics.emergence import LIKE, colour_of
+from dropletvideo.perception.camera import CameraJudge
+from dropletvideo.perception.consistency import ConsistencyJudge
+
+_COLUMNS = (Column(name="causality", label="causality", unit="", better="higher", decimals=2),)
+SLACK = 0.4
+"""Seconds by which a measured move may miss what it causes."""
+NEAR = 0.25
+"""Share of the asked span by which a thing may come early or late."""
+LEAST_CHANGE = 0.1
+
+
+def constraints(row: ManifestRow, measures: Mapping[str, Any]) -> list[bool]:
+    """Whether each asked constraint holds."""
+    moves = list(row.camera or ())  # a request lists its moves in time order
+    measured = [move for move in measures.get("camera_detail") or [] if isinstance(move, Mapping)]
+    held = []
+    for earlier, later in pairwise(moves):
+        if later.start is None or later.start != earlier.start:
+            held.append(_in_order(_begins(measured, earlier.move), _begins(measured, later.move)))
+    things = (measures.get("revealed_detail") or {}).get("things") or []
+    appearing = sorted(_appearances(row), key=lambda event: event["start"])
+    length = max((ask.end or 0.0 for ask in moves), default=0.0)
+    comes = [_comes(event, things) for event in appearing]
+    for event, time in zip(appearing, comes, strict=True):
+        cause = [ask.move for ask in moves if (ask.start or 0.0) <= event["start"] <= (ask.end or length)]
+        if cause:
+            held.append(time is not None and _goes_on(measured, cause, time))
+        held.append(time is not None and abs(time - event["start"]) <= max(NEAR * length, SLACK))
+    for (one, first), (two, second) in pairwise(zip(appearing, comes, strict=True)):
+        if two["start"] - one["start"] > SLACK:
+            held.append(_in_order(first, second))
+    return held
+
+
+def _appearances(row: ManifestRow) -> Iterable[Mapping[str, Any]]:
+    return (
+        event
+        for event in row.events
+        if event.get("event") == "appears" and event.get("start") is not None and colour_of(str(event.get("object")))
+    )
+
+
+def _begins(measured: Sequence[Mapping[str, Any]], move: str) -> float | None:
+    return min((each["start"] for each in measured if each["move"] == move), default=None)
+
+
+def _in_order(first: float | None, second: float | None) -> bool:
+    return first is not None and second is not None and first < second
+
+
+def _comes(event: Mapping[str, Any], things: Sequence[Mapping[str, Any]]) -> float | None:
+    """Second at which a thing of the event's colour comes in, the one nearest to what was asked."""
+    colour = colour_of(str(event["object"])) or ""
+    times = [thing["start"] for thing in things if thing["colour"] in LIKE.get(colour, (colour,))]
+    return min(times, key=lambda time: abs(time - event["start"]), default=None)
+
+
+def _goes_on(measured: Sequence[Mapping[str, Any]], moves: Sequence[str], time: float) -> bool:
+    return any(
+        each["move"] in moves and each["start"] - SLACK <= time <= (each["end"] or time) + SLACK for each in measured
+    )
+
+
+def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:
+    """Left out where nothing is to be ordered; None where nothing was measured."""
+    if measures.get("camera_detail") is None or measures.get("revealed_detail") is None:
+        return {"causality": None}
+    held = constraints(row, measures)
+    return {"causality": sum(held) / len(held)} if held else {}
+
+
+def tables(scored: Sequence[ScoredRow]) -> dict[str, Any]:
+    """Control over camera and plot from groups with changed rows; empty without any."""
+    groups: dict[str, dict[str, ScoredRow]] = {}
+    for each in scored:
+        if "changed" in each.row.extra and each.measures.get("camera_moves") is not None:
+            groups.setdefault(each.row.cluster, {})[str(each.row.extra["changed"])] = each
+    control: dict[str, list[float]] = {"camera": [], "plot": []}
+    for rows in groups.values():
+        for changed, values in control.items():
+            if "None" in rows and changed in rows:
+                values.append(_control(rows["None"], rows[changed], changed))
+    told = {name: {"control": sum(v) / len(v), "pairs": len(v)} for name, v in control.items() if v}
+    return {"counterfactual": told} if told else {}
+
+
+def _control(one: ScoredRow, other: ScoredRow, changed: str) -> float:
+    moves = [list(each.measures["camera_moves"]) for each in (one, other)]
+    camera = 1.0 - match_moves(moves[0], moves[1]).f1 if moves[0] else float(bool(moves[1]))
+    plot = abs((one.measures.get("plot_share") or 0.0) - (other.measures.get("plot_share") or 0.0))
+    wanted, unwanted = (camera, plot) if changed == "camera" else (plot, camera)
+    return wanted / (wanted + unwanted) if wanted + unwanted >= LEAST_CHANGE else 0.0
+
+
+def build() -> Metric:
+    """The metric with its only setting."""
+    return Metric(
+        name="causality",
+        title="Order of camera and events",
+        version=1,
+        about="What is not found does not hold. Needs a request with times.",
+        columns=_COLUMNS,
+        judges=(CameraJudge(), ConsistencyJudge()),
+        score=score,
+        suites=("truth",),
+        tables=tables,
+    )

@@ -1,0 +1,150 @@
+"""Emergence: what the camera reveals is there, comes in where it must, is what was asked, and stays. Range 0 to 1.
+
+    emergence = coverage * mean(stays, found)          higher is better
+
+`coverage`: share of the picture revealed at the border that the asked move implies, over what its amount implies (at
+most 1). `stays`: how well tracks hold in what is new, over how well elsewhere. `found`: of the asked `appears` events,
+a thing of the named colour that came in with the new part, by size, border and how long it stayed. Without a request
+the value is `stays` alone; a request that reveals nothing (static, zoom in) has none. Where a border or an amount is
+not asked, it does not count. The named colour is all that is known of a thing without learned weights.
+Source: own; `perception/revealed.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from dropletvideo.evaluate.manifest import CameraAsk, ManifestRow
+from dropletvideo.evaluate.metric import Column, Metric
+from dropletvideo.perception.consistency import ConsistencyJudge
+
+_COLUMNS = (
+    Column(name="emergence", label="emergence", unit="", better="higher", decimals=2),
+    Column(name="emergence_found", label="asked things found", unit="", better="higher", decimals=2),
+)
+LEAST_IMPLIED = 0.05
+"""Share of the picture that must be implied before its absence counts."""
+UNKNOWN = 0.1
+"""Share that a revealing move without an amount must show at least."""
+FOCAL = 1.1
+"""Focal length over the short side of a usual lens."""
+ASPECT = 4 / 3
+FULL_SIZE = 0.01
+"""Share of the picture at which a thing counts as wholly found."""
+BORDER_OF = {
+    "pan_left": "left",
+    "pan_right": "right",
+    "truck_left": "left",
+    "truck_right": "right",
+    "tilt_up": "top",
+    "tilt_down": "bottom",
+    "pedestal_up": "top",
+    "pedestal_down": "bottom",
+    "arc_left": "right",
+    "arc_right": "left",
+}
+LIKE = {
+    "white": ("white", "grey"),
+    "black": ("black", "grey"),
+    "brown": ("brown", "orange"),
+    "purple": ("purple", "pink"),
+}
+"""Names under which a colour may be measured, beside its own: light and shade move these."""
+COLOURS = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "white", "black", "brown", "grey")
+
+
+def implied_share(ask: CameraAsk) -> float | None:
+    """Share of the picture that a move reveals by its amount; None where that cannot be said, 0 where nothing is."""
+    axis = ask.move.split("_")[0]
+    if axis in ("roll", "tracking", "shake"):
+        return None
+    if ask.move not in BORDER_OF and not ask.move.endswith("_out"):
+        return 0.0
+    return UNKNOWN if ask.amount is None else _share_of(axis, ask.amount)
+
+
+def _share_of(axis: str, amount: float) -> float:
+    if axis in ("pan", "tilt", "arc"):
+        share = math.radians(amount) * FOCAL / (1.0 if axis == "tilt" else ASPECT)
+        return min(share * (0.5 if axis == "arc" else 1.0), 1.0)
+    if axis in ("truck", "pedestal"):
+        return min(amount / (ASPECT if axis == "truck" else 1.0), 1.0) / 2
+    if axis == "zoom":
+        return 1.0 - min(amount, 1.0) ** 2
+    return (1.0 - 1.0 / (1.0 + amount / FOCAL) ** 2) / 2
+
+
+def coverage(row: ManifestRow, measures: Mapping[str, Any]) -> float | None:
+    """Revealed over implied share of the move that reveals most, 0 to 1; None where none is asked that does."""
+    borders = (measures.get("revealed_detail") or {}).get("borders") or {}
+    asked = [(implied_share(ask) or 0.0, ask.move) for ask in row.camera or ()]
+    if not asked or max(asked)[0] < LEAST_IMPLIED:
+        return None
+    implied, move = max(asked)
+    border = BORDER_OF.get(move)
+    shown = borders.get(border, 0.0) if border else sum(borders.values())
+    return float(min(shown / implied, 1.0))
+
+
+def found_things(row: ManifestRow, measures: Mapping[str, Any]) -> float | None:
+    """Mean over asked `appears` events that name a colour, 0 to 1; None where there are none."""
+    things = (measures.get("revealed_detail") or {}).get("things") or []
+    events = [event for event in row.events if event.get("event") == "appears"]
+    named = [(colour, event) for event in events if (colour := colour_of(str(event.get("object", ""))))]
+    if not named:
+        return None
+    return sum(_found(colour, event, things) for colour, event in named) / len(named)
+
+
+def colour_of(name: str) -> str | None:
+    """The first colour word of a thing's name."""
+    words = name.lower().replace("gray", "grey").split()
+    return next((word for word in words if word in COLOURS), None)
+
+
+def _found(colour: str, event: Mapping[str, Any], things: list[dict[str, Any]]) -> float:
+    best = 0.0
+    for name in LIKE.get(colour, (colour,)):
+        same = [thing for thing in things if thing["colour"] == name]
+        if not same:
+            continue
+        first = min(same, key=lambda thing: thing["start"])
+        stays = min(1.0, sum(thing["sightings"] for thing in same) / max(first["due"], 1))
+        size = min(1.0, max(thing["area"] for thing in same) / FULL_SIZE)
+        asked = event.get("border")
+        right = 1.0 if asked is None or any(thing["border"] == asked for thing in same) else 0.5
+        best = max(best, size * right * (0.5 + 0.5 * stays))
+    return best
+
+
+def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:
+    """See the module text."""
+    if "revealed_detail" not in measures:
+        return {"emergence": None}
+    if measures["revealed_detail"] is None:
+        return {"emergence": None}
+    found, covered, stays = found_things(row, measures), coverage(row, measures), measures.get("revealed_stays")
+    scores: dict[str, float | None] = {} if found is None else {"emergence_found": found}
+    parts = [part for part in (stays, found) if part is not None]
+    if row.camera is None and found is None:
+        return scores if stays is None else scores | {"emergence": stays}
+    if covered is None and found is None:
+        return scores
+    scores["emergence"] = (1.0 if covered is None else covered) * (sum(parts) / len(parts) if parts else 1.0)
+    return scores
+
+
+def build() -> Metric:
+    """The metric with its only setting."""
+    return Metric(
+        name="emergence",
+        title="What the camera reveals",
+        version=1,
+        about="Colour stands for the thing. What reveals nothing when it was asked to has 0.",
+        columns=_COLUMNS,
+        judges=(ConsistencyJudge(),),
+        score=score,
+        suites=("truth",),
+    )
