@@ -1,0 +1,48 @@
+"""The head of a report: the result in a sentence, key figures, what was skipped."""
+
+from __future__ import annotations
+
+from dropletvideo.curate.figures.data import ReportData
+from dropletvideo.curate.figures.words import clips_text, duration, share
+from dropletvideo.pages.page import Page, Tile
+
+
+def subtitle(data: ReportData) -> str:
+    """Videos, footage and clips."""
+    seconds = sum(video.get("duration_seconds") or 0.0 for video in data.videos)
+    return f"{len(data.videos):,} videos · {duration(seconds)} of footage · {clips_text(data.num_clips)}"
+
+
+def add_opening(page: Page, data: ReportData) -> None:
+    """Lead, tiles, notes on what is missing."""
+    lead = f"**{clips_text(data.num_clips)}** ({duration(data.clip_seconds)}) in {len(data.videos):,} videos."
+    if data.selection is not None:
+        name, funnel = data.selection
+        lead += f" The selection `{name}` keeps **{funnel.kept:,}** of them."
+    page.lead(lead)
+    page.tiles(_tiles(data))
+    for row in data.skipped:
+        columns = ", ".join(f"`{name}`" for name in row["columns"])
+        page.note(f"**Skipped: {row['stage']}** (no {columns}): {row['reason']}", "warning")
+    if len(data.clips) < data.num_clips:
+        page.note(f"Charts and pictures show {len(data.clips):,} clips drawn at random; the funnel counts them all.")
+
+
+def _tiles(data: ReportData) -> list[Tile]:
+    failed = len({row["video_path"] for row in data.errors})
+    tiles = [
+        Tile(label="videos", value=len(data.videos), note=f"{data.total('passed_over'):,.0f} other files passed over"),
+        Tile(label="clips", value=data.num_clips, note=f"from {len(data.boundaries):,} boundaries"),
+        Tile(label="total hours", value=f"{data.clip_seconds / 3600:,.2f}", note=duration(data.clip_seconds)),
+    ]
+    if data.selection is not None:
+        _, funnel = data.selection
+        tiles.append(Tile(label="kept", value=funnel.kept, note=share(funnel.kept, funnel.total), style="good"))
+    if data.videos and data.runs:
+        note = f"sequential, over {len(data.runs)} runs" if len(data.runs) > 1 else "sequential"
+        tiles.append(Tile(label="decodes per video", value=data.total("decodes") / len(data.videos), note=note))
+    if data.skipped:
+        tiles.append(Tile(label="stages skipped", value=len(data.skipped), note="see below", style="warning"))
+    note, style = ("see Errors", "warning") if failed else ("", "info")
+    tiles.append(Tile(label="failed videos", value=failed, note=note, style=style))  # type: ignore[arg-type]
+    return tiles
