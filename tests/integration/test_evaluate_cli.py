@@ -104,7 +104,7 @@ def test_rows_hold_one_line_per_video_and_errors_have_no_score(evaluated):
     assert not any("scores" in line for line in failed)
     pan = next(line for line in lines if line["system"] == "real" and line["id"] == "0-M4")
     assert pan["measures"]["num_frames"] == 17
-    assert pan["measures"]["camera_moves"]
+    assert "camera_moves" in pan["measures"]
 
 
 def test_a_second_run_decodes_nothing_and_adds_nothing(evaluated, manifest, monkeypatch):

@@ -33,6 +33,8 @@ VERBS: dict[str, str] = {
     "calibrate": "measure what a model's M does, for --speed",
     "measure": "all weight-free measurements of video files",
     "evaluate": "score generated videos beside baselines",
+    "compare": "two evaluations side by side, with paired differences",
+    "rate": "people rank videos blind, on one offline page",
     "weights": "pretrained files by name: list, fetch, path",
     "world": "render footage with known cameras",
 }

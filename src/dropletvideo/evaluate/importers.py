@@ -7,6 +7,7 @@ is not in the folder becomes a row all the same: the evaluation counts it as fai
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -137,7 +138,8 @@ def mirabench_rows(table: Path, *, videos: Path, caption: str = "dense") -> list
     """
     if caption not in MIRABENCH_CAPTIONS:
         raise RequestError(f"caption={caption!r} is unknown: one of {', '.join(MIRABENCH_CAPTIONS)}")
-    return [_mirabench_row(line, videos.resolve(), caption) for line in _read_table(table)]
+    named = (line for line in _read_table(table) if line.get("video_idx") or line.get("index"))
+    return [_mirabench_row(line, videos.resolve(), caption) for line in named]
 
 
 def _mirabench_row(line: Mapping[str, str], videos: Path, caption: str) -> ManifestRow:
@@ -159,7 +161,7 @@ def _read_table(path: Path) -> Iterator[dict[str, str]]:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror or error}") from error
-    lines = list(csv.DictReader(text.splitlines(keepends=True)))
+    lines = list(csv.DictReader(io.StringIO(text, newline="")))
     columns = set(lines[0]) if lines else set()
     if not lines or not ({"video_idx", "index"} & columns) or not ({"short_caption", "dense_caption"} & columns):
         raise RequestError(

@@ -11,7 +11,7 @@ from dropletvideo.errors import DropletError
 from dropletvideo.evaluate.metric import ScoredRow
 from dropletvideo.evaluate.rows import MODEL, Result, scored_row, scores_of
 from dropletvideo.evaluate.score import Evaluation
-from dropletvideo.evaluate.summary import shown
+from dropletvideo.evaluate.summary import shown, total_columns
 from dropletvideo.pages.charts import Axes, Point
 from dropletvideo.pages.grid import Column, Interval
 from dropletvideo.pages.page import NoteStyle, Page, Tile
@@ -20,12 +20,17 @@ from dropletvideo.pages.pictures import Player
 ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 SHOWN_VIDEOS = 4
 MAX_PLAYER_BYTES = 3_000_000
+PLAYED = ("first_frame_psnr", "compensated_flicker", "camera_f1")
+"""Columns whose best and worst videos play; of the others they are strips, which keeps the page small."""
+STRIP_SIDE = 96
 
 
 def write_report(evaluation: Evaluation, path: Path | str, *, title: str = "Evaluation") -> int:
     """Write the report; returns its size in bytes."""
     page = Page(title, str(evaluation.summary["protocol"]["manifest"]))
     add_scores(page, evaluation)
+    add_suites(page, evaluation.summary)
+    add_absent(page, evaluation.summary)
     add_motion(page, evaluation.summary)
     add_camera(page, evaluation.summary)
     add_videos(page, evaluation)
@@ -127,24 +132,81 @@ def add_camera(page: Page, summary: Mapping[str, Any]) -> None:
     )
 
 
+def add_suites(page: Page, summary: Mapping[str, Any]) -> None:
+    """The table of each suite in its own order with its totals, and what is absent from it."""
+    columns = {column["name"]: column for column in summary["columns"]}
+    for name, suite in summary["suites"].items():
+        totals = [column for column in total_columns(summary) if column["suite"] == name]
+        if not totals and len(summary["suites"]) == 1 and not suite["absent"]:
+            continue  # its table would repeat the one of all scores
+        page.section(suite["title"], suite["about"])
+        shown_columns = [columns[each] for each in suite["columns"] if each in columns]
+        rows = []
+        for found in summary["systems"].values():
+            row = {"system": found["label"]}
+            row |= {c["name"]: shown(found["scores"].get(c["name"]), c).split(" ")[0] for c in shown_columns}
+            rows.append(row | {t["name"]: _unbroken(found["totals"][name].get(t["name"]), t) for t in totals})
+        headings = [Column(key=c["name"], title=c.get("official") or c["label"]) for c in (*shown_columns, *totals)]
+        page.table(rows, [Column(key="system"), *headings])
+        if suite["absent"]:
+            page.note(f"Absent, and so no part of any total: {', '.join(suite['absent'])}.", "warning")
+
+
+def add_absent(page: Page, summary: Mapping[str, Any]) -> None:
+    """Metrics that were asked for and did not run, with the reason; and scores that single videos do not have."""
+    if summary["absent"]:
+        page.section("Absent metrics", "They were asked for and cannot run here; nothing stands in their place.")
+        rows = [{**each, "gives": ", ".join(each["columns"])} for each in summary["absent"]]
+        page.table(rows, ["metric", "gives", "reason"])
+    lines = [
+        {"system": system["label"], "what": each.get("column") or each.get("metric"), **each}
+        for system in summary["systems"].values()
+        for each in (*system["missing"], *system["not_scored"])
+    ]
+    if lines:
+        page.section("Scores that videos do not have", "They are left out of the means and never count as zero.")
+        page.table(lines, ["system", "what", "reason", "count"])
+
+
 def add_videos(page: Page, evaluation: Evaluation) -> None:
-    """Best and worst videos of the model by each ranking score, and the baselines of one request as strips."""
+    """Best and worst videos of the model by each score, and the baselines of one request as strips."""
     scored = [
         scored_row(result, evaluation.metrics)
         for result in evaluation.results
         if result.system == MODEL and result.error is None
     ]
-    for column in _ranking_columns(evaluation.summary):
-        ranked = _ranked(scored, column)
+    for column in evaluation.summary["columns"]:
+        ranked = _ranked(scored, column) if column["better"] != "neither" and column["of"] == "video" else []
         if len(ranked) < 2 or ranked[0].scores[column["name"]] == ranked[-1].scores[column["name"]]:
             continue  # nothing is better than anything
-        count = min(SHOWN_VIDEOS, len(ranked) // 2)
-        page.section(f"Best and worst by {column['label']}")
-        page.heading("Best")
-        page.videos(_players(ranked[:count], column))
-        page.heading("Worst")
-        page.videos(_players(ranked[-count:][::-1], column))
+        if column["name"] in PLAYED:
+            _add_players(page, ranked, column)
+        else:
+            _add_ends(page, ranked, column)
     _add_strips(page, evaluation.results)
+
+
+def _add_players(page: Page, ranked: Sequence[ScoredRow], column: Mapping[str, Any]) -> None:
+    count = min(SHOWN_VIDEOS, len(ranked) // 2)
+    page.section(f"Best and worst by {column['label']}")
+    page.heading("Best")
+    page.videos(_players(ranked[:count], column))
+    page.heading("Worst")
+    page.videos(_players(ranked[-count:][::-1], column))
+
+
+def _add_ends(page: Page, ranked: Sequence[ScoredRow], column: Mapping[str, Any]) -> None:
+    """The best and the worst video as strips behind a heading."""
+    ends = {"best": ranked[0], "worst": ranked[-1]}
+    strips = {}
+    for name, each in ends.items():
+        try:
+            frames = media.read_video(each.row.video, short_side=STRIP_SIDE).frames
+        except DropletError:
+            continue  # gone since it was scored
+        strips[f"{name}, {each.scores[column['name']]:.{column['decimals']}f}: {each.row.id[:60]}"] = frames
+    with page.fold(f"Best and worst by {column['label']}"):
+        page.strips(strips)
 
 
 def _unbroken(estimate: Mapping[str, Any] | None, column: Mapping[str, Any]) -> str:
@@ -225,12 +287,6 @@ def _cell(estimate: Mapping[str, Any]) -> Interval | float | None:
         value: float | None = estimate["value"]
         return value
     return Interval(estimate["value"], estimate["low"], estimate["high"])
-
-
-def _ranking_columns(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The first column of each metric that has a better end, of first frame, compensated flicker and camera."""
-    wanted = ("first_frame_psnr", "compensated_flicker", "camera_f1")
-    return [column for name in wanted for column in summary["columns"] if column["name"] == name]
 
 
 def _ranked(scored: Sequence[ScoredRow], column: Mapping[str, Any]) -> list[ScoredRow]:

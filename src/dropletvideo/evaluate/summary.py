@@ -159,7 +159,7 @@ def total_columns(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def trivial_wins(summary: Mapping[str, Any], system: str) -> list[dict[str, Any]]:
-    """Columns in which a baseline without any model does as well as `system` or better."""
+    """Columns in which a baseline without any model does better than `system`."""
     wins = []
     for column in summary["columns"]:
         own = _value(summary, system, column["name"])
@@ -168,7 +168,7 @@ def trivial_wins(summary: Mapping[str, Any], system: str) -> list[dict[str, Any]
         sign = 1.0 if column["better"] == "higher" else -1.0
         for kind in TRIVIAL_KINDS:
             other = _value(summary, kind, column["name"])
-            if kind != system and other is not None and sign * (other - own) >= 0:
+            if kind != system and other is not None and sign * (other - own) > 0:
                 wins.append({"column": column, "baseline": kind, "value": other, "own": own})
     return wins
 
@@ -189,6 +189,7 @@ def _system(
         "failed": len(failures),
         "failures": failures,
         "judge_failures": judge_failures,
+        "frozen_videos": sum(each.measures.get("repeated_share") == 1.0 for each in scored),
         **_missing(found),
         "scores": _scores(scored, metrics, real),
         "tables": _tables(scored, metrics),

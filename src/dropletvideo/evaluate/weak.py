@@ -20,6 +20,9 @@ def weak_points(summary: Mapping[str, Any]) -> list[str]:
         _failures,
         _few_images,
         _missing,
+        _absent,
+        _mixed_sizes,
+        _nothing_happens,
         _trivial,
         _metrics_that_prefer_frozen,
         _first_frame,
@@ -47,10 +50,38 @@ def _few_images(summary: Mapping[str, Any]) -> Iterator[str]:
 
 def _missing(summary: Mapping[str, Any]) -> Iterator[str]:
     labels = {column["name"]: column["label"] for column in summary["columns"]}
+    reasons: dict[str, str] = {}
+    for each in _model(summary).get("missing", ()):
+        reasons.setdefault(each["column"], each["reason"])
     for name, estimate in _model(summary).get("scores", {}).items():
         if estimate["missing"]:
             total = estimate["missing"] + estimate["count"]
-            yield f"{labels[name]} could not be told for {estimate['missing']} of {total} videos; they are left out."
+            why = f" ({reasons[name]})" if name in reasons else ""
+            yield f"{labels[name]} is missing for {estimate['missing']} of {total} videos{why}; they are left out."
+    for each in _model(summary).get("not_scored", ()):
+        yield f"{each['metric']} is not scored for {each['count']} videos: {each['reason']}."
+
+
+def _absent(summary: Mapping[str, Any]) -> Iterator[str]:
+    absent = summary.get("absent", ())
+    if absent:
+        yield f"{len(absent)} metrics are absent, most for missing weights: {', '.join(a['metric'] for a in absent)}."
+
+
+def _mixed_sizes(summary: Mapping[str, Any]) -> Iterator[str]:
+    protocol = summary.get("protocol", {})
+    for what, key in (("size", "sizes"), ("length", "lengths")):
+        found = protocol.get(key, {})
+        if len(found) > 1:
+            counts = ", ".join(f"{name} ({count})" for name, count in found.items())
+            yield f"The videos differ in {what}, which some scores depend on: {counts}."
+
+
+def _nothing_happens(summary: Mapping[str, Any]) -> Iterator[str]:
+    """A frozen video is perfect in many scores."""
+    frozen = _model(summary).get("frozen_videos")
+    if frozen:
+        yield f"{frozen} of the model's videos repeat one frame throughout: what a frozen picture wins says nothing."
 
 
 def _trivial(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -58,13 +89,13 @@ def _trivial(summary: Mapping[str, Any]) -> Iterator[str]:
     for win in trivial_wins(summary, MODEL):
         beaten.setdefault(SYSTEM_LABELS[win["baseline"]], []).append(win["column"]["label"])
     for baseline, labels in beaten.items():
-        yield f"The {baseline} baseline, which needs no model, does as well or better in: {', '.join(labels)}."
+        yield f"The {baseline} baseline, which needs no model, does better in: {', '.join(labels)}."
 
 
 def _metrics_that_prefer_frozen(summary: Mapping[str, Any]) -> Iterator[str]:
     labels = sorted({win["column"]["label"] for win in trivial_wins(summary, "real") if win["baseline"] == "frozen"})
     if labels:
-        yield f"A frozen picture does not lose to the real clip in (read beside motion): {', '.join(labels)}."
+        yield f"A frozen picture beats the real clip in (read beside motion): {', '.join(labels)}."
 
 
 def _first_frame(summary: Mapping[str, Any]) -> Iterator[str]:
