@@ -10,7 +10,7 @@ from dropletvideo import media
 from dropletvideo.errors import DropletError
 from dropletvideo.evaluate.compare import Scored, pairs_of
 from dropletvideo.evaluate.summary import shown
-from dropletvideo.pages.charts import Bar
+from dropletvideo.pages.forest import Leaf
 from dropletvideo.pages.grid import Column
 from dropletvideo.pages.page import Page, Tile
 
@@ -58,35 +58,40 @@ def _sentence(decided: Sequence[Mapping[str, Any]], names: Mapping[str, str]) ->
 
 def _add_picture(page: Page, found: Mapping[str, Any], names: Mapping[str, str]) -> None:
     """Differences in units of their own interval's half width, so that scores of all units fit one picture."""
-    bars = []
+    leaves = []
     for line in found["columns"]:
         difference = line["difference"]
-        if difference["low"] is None or line["better"] == "neither":
+        if difference["low"] is None or line["better"] == "neither" or line["verdict"] == "equal":
             continue
         sign = 1.0 if line["better"] == "higher" else -1.0
         half = max((difference["high"] - difference["low"]) / 2, 1e-12)
-        value, low, high = (sign * difference[key] / half for key in ("value", "low", "high"))
-        colour = {"first": 1, "second": 0}.get(line["verdict"], 2)
-        bars.append(
-            Bar(
+        ends = [_held(sign * difference[key] / half) for key in ("value", "low", "high")]
+        colour = {"first": 1, "second": 0}.get(line["verdict"], 7)
+        leaves.append(
+            Leaf(
                 label=line["label"],
-                value=_held(value),
-                low=_held(min(low, high)),
-                high=_held(max(low, high)),
+                value=ends[0],
+                low=min(ends[1:]),
+                high=max(ends[1:]),
+                text=difference_text(line),
                 colour=colour,
-                note=difference_text(line),
-                is_muted=line["verdict"] == "undecided",
             )
         )
+    if not leaves:
+        return
     page.section(
-        "Differences",
-        f"Bars to the right: {names['second']} is better; to the left: {names['first']}. Lengths are in half widths of "
-        "the 95 % interval (a whisker that stays clear of zero is a decided score), so that all units fit.",
+        "Differences", "An interval that stays clear of the line decides a score; the figures stand beside it."
     )
-    page.bars(bars, digits=1)
+    page.forest(
+        leaves,
+        left=f"← {names['first']} is better",
+        right=f"{names['second']} is better →",
+        caption="Each line is in half widths of its own 95 % interval, cut at 6, so that all units fit one picture. "
+        "Scores without a better end and scores that are equal in every pair are in the table alone.",
+    )
 
 
-def _held(value: float, limit: float = 20.0) -> float:
+def _held(value: float, limit: float = 6.0) -> float:
     """A decided score stays in the picture however narrow its interval is."""
     return max(-limit, min(limit, value))
 

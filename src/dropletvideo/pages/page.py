@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike
 from dropletvideo.pages import charts, grid, pictures
 from dropletvideo.pages.axes import format_bytes, format_number
 from dropletvideo.pages.charts import PLAIN, Axes, Bar, Point
+from dropletvideo.pages.forest import Leaf, forest
 from dropletvideo.pages.grid import Column
 from dropletvideo.pages.pictures import Frame, Picture, Player
 from dropletvideo.pages.text import caption_tag, inline
@@ -120,6 +121,10 @@ class Page:
         """Horizontal bars with their numbers, from `label: value` or `Bar` records with whiskers and colours."""
         made = [Bar(label=k, value=v) for k, v in items.items()] if isinstance(items, Mapping) else items
         self._chart(charts.bars(made, unit=unit, digits=digits, legend=legend), title, caption)
+
+    def forest(self, leaves: Sequence[Leaf], *, left: str = "", right: str = "", caption: str = "") -> None:
+        """Values with intervals about zero, one line each; see `forest.forest`."""
+        self._chart(forest(leaves, left=left, right=right), "", caption)
 
     def shares(self, parts: Sequence[Bar], *, title: str = "", caption: str = "") -> None:
         """One stacked bar of the shares of a whole."""
