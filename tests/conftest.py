@@ -9,6 +9,7 @@ import torch
 
 from dropletvideo import weights
 from dropletvideo.perception import dover, raft_motion
+from toy_programs import write_programs
 from toy_weights import write_all
 
 
@@ -17,6 +18,7 @@ def toy_weights_folder(tmp_path_factory):
     """A weights folder with a toy of every learned judge, under the published file names."""
     folder = tmp_path_factory.mktemp("weights")
     write_all(folder)
+    write_programs(folder)
     return folder
 
 
@@ -31,7 +33,7 @@ def short_dover(monkeypatch):
 def short_raft(monkeypatch):
     """RAFT's place is taken by a network that gives (1, 0) px everywhere: its contract costs no minutes."""
 
-    def network(earlier, _):
+    def network(earlier, _, **__):
         return [earlier[:, :2] * 0 + torch.tensor([1.0, 0.0])[None, :, None, None]]
 
     monkeypatch.setattr(raft_motion, "_model", lambda *_: (network, "cpu"))

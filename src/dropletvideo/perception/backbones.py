@@ -12,8 +12,12 @@ from typing import Any
 
 from dropletvideo.perception.clip_backbone import ClipImage
 from dropletvideo.perception.flow import DisFlow
+from dropletvideo.perception.frame_embeddings import MAKERS
+from dropletvideo.perception.raft_things import RaftThings
 
-BACKBONES: Mapping[str, Callable[..., Any]] = MappingProxyType({DisFlow.name: DisFlow, ClipImage.name: ClipImage})
+BACKBONES: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {DisFlow.name: DisFlow, ClipImage.name: ClipImage, RaftThings.name: RaftThings, **MAKERS}
+)
 
 
 def make(name: str) -> Any:

@@ -31,7 +31,7 @@ def load_program(name: str, path: str | Path | None = None) -> tuple[Callable[..
     return _loaded(name, str(path or weights_path(name)))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def _loaded(name: str, path: str) -> tuple[Callable[..., Any], str]:
     import torch
 

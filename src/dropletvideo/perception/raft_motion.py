@@ -105,6 +105,11 @@ def _pixels(frame: NDArray[np.uint8]) -> Any:
     return torch.from_numpy(padded.astype(np.float32).transpose(2, 0, 1) / 127.5 - 1)[None].contiguous()
 
 
+def load(path: str, size: str) -> tuple[Any, str]:
+    """The network of a published file and its device, loaded once a process."""
+    return _model(path, size)
+
+
 @lru_cache(maxsize=2)
 def _model(path: str, size: str) -> tuple[Any, str]:
     import torch
