@@ -6,7 +6,9 @@ be told is left out, never guessed.
 
 Columns: `camera_class` (C1..C6 or None), `camera_moves` (names in time order), `camera_detail` (move, start and end in
 seconds from the clip's start, amount in the unit of `moves.MOVES`), `camera_confidence` 0..1 (higher is surer),
-`camera_parallax` (spread of parallax over the short side per second: 0 for a camera that only turns).
+`camera_parallax` (spread of parallax over the short side per second: 0 for a camera that only turns),
+`camera_unclear` (times in which one of two moves runs and nothing tells which: moves, start, end, amounts). These are
+not in `camera_moves`, and the class is None where it hangs on them.
 
 Sources: the motion field of a moving camera, fitted as in `camera_fit.py` (Heeger and Jepson 1992); the classes are
 those of DropletVideo's supplement, section A.
@@ -20,12 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from dropletvideo.perception.camera_class import class_of, confidence_of, moves_of, picture_weight, runs_of
+from dropletvideo.perception.camera_class import confidence_of, moves_of, picture_weight, runs_of
 from dropletvideo.perception.camera_segments import rates_of, smooth, with_arcs, with_tracking
 from dropletvideo.perception.camera_shake import shake_of
 from dropletvideo.perception.camera_solve import refocus
 from dropletvideo.perception.camera_subject import turns_in_place
 from dropletvideo.perception.camera_tracks import Tracks
+from dropletvideo.perception.camera_unclear import class_either_way, split_unclear
 from dropletvideo.perception.camera_windows import calibrate, make_pairs, make_windows
 from dropletvideo.perception.judge import Chunk, Features, Frames
 
@@ -57,6 +60,7 @@ class CameraJudge:
         "camera_detail": list,
         "camera_confidence": float,
         "camera_parallax": float,
+        "camera_unclear": list,
     }
 
     def start(self, row: Mapping[str, Any]) -> CameraState:
@@ -78,7 +82,7 @@ class CameraJudge:
         duration = tracks.frames[-1].time - tracks.frames[0].time if tracks.frames else 0.0
         told = sum(pair.end - pair.start for pair in pairs) / duration if duration > 0 else 0.0
         if told < MIN_TOLD:
-            return _answer("C6" if has_edit else None, [], 0.5 if has_edit else 0.0, 0.0)
+            return _answer("C6" if has_edit else None, [], 0.5 if has_edit else 0.0, 0.0, [])
         ratio = state.row.get("focal_ratio")
         short_side = min(tracks.height, tracks.width)
         lens = calibrate(pairs, short_side, float(ratio) * tracks.width if ratio else None)
@@ -90,17 +94,16 @@ class CameraJudge:
         rates = with_tracking(rates, pieces, pairs, windows, (tracks.height, tracks.width))
         shake = shake_of(tracks, lens.focal_px)
         runs = runs_of(rates, pieces, weights, shake or 0.0)
-        moves = moves_of(runs, rates, shake)
+        told_runs, unclear = split_unclear(runs, rates, pairs, lens.focal_px, short_side)
+        moves = moves_of(told_runs, rates, shake, moves_too=bool(unclear))
         turns = not runs and turns_in_place(tracks, lens.focal_px)
+        step = duration / max(len(tracks.frames) - 1, 1)
         return _answer(
-            "C6"
-            if has_edit
-            else "C1"
-            if turns
-            else class_of(moves, duration, duration / max(len(tracks.frames) - 1, 1)),
+            "C6" if has_edit else "C1" if turns else class_either_way(moves, unclear, duration, step),
             [move.as_dict() for move, _ in moves],
             confidence_of(runs, rates, told),
             float(np.median(rates.spread) / short_side),
+            [each.as_dict() for each in unclear],
         )
 
 
@@ -113,11 +116,18 @@ def _picture_replaced(tracks: Tracks) -> bool:
     return bool(kept[at] < LOST and near.min() > KEPT)
 
 
-def _answer(camera_class: str | None, detail: list[dict[str, Any]], confidence: float, spread: float) -> dict[str, Any]:
+def _answer(
+    camera_class: str | None,
+    detail: list[dict[str, Any]],
+    confidence: float,
+    spread: float,
+    unclear: list[dict[str, Any]],
+) -> dict[str, Any]:
     return {
         "camera_class": camera_class,
         "camera_moves": [move["move"] for move in detail],
         "camera_detail": detail,
         "camera_confidence": confidence,
         "camera_parallax": spread,
+        "camera_unclear": unclear,
     }

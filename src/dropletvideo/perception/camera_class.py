@@ -144,10 +144,14 @@ def _without_slivers(runs: list[Run], seconds: Array) -> list[Run]:
     ]
 
 
-def moves_of(runs: list[Run], rates: Rates, shake: float | None) -> list[tuple[CameraMove, float]]:
-    """Named moves with their weights, in time order; nothing that moves gives one `static`. `shake` is in degrees."""
+def moves_of(
+    runs: list[Run], rates: Rates, shake: float | None, *, moves_too: bool = False
+) -> list[tuple[CameraMove, float]]:
+    """Named moves with their weights, in time order; nothing that moves gives one `static`, unless the camera
+    `moves_too` in a way that cannot be told. `shake` is in degrees."""
     whole = round(float(rates.ends[-1]), 3)
-    named = [_named(run, rates) for run in runs] or [(CameraMove(move="static", start=0.0, end=whole), 0.0)]
+    still = [] if moves_too else [(CameraMove(move="static", start=0.0, end=whole), 0.0)]
+    named = [_named(run, rates) for run in runs] or still
     if shake is not None:
         named.append((CameraMove(move="shake", start=0.0, end=whole, amount=round(shake, 4)), 0.0))
     return sorted(named, key=lambda pair: (pair[0].start, -pair[1]))

@@ -198,13 +198,16 @@ def pieces_of(values: Array, seconds: float) -> list[tuple[int, int]]:
 
 
 def smooth(rates: Rates, windows: list[Window]) -> tuple[Rates, list[tuple[int, int]]]:
-    """The same time line with every rate, spread and choice of travel replaced by its piece's mean, and the pieces."""
+    """The same time line with every rate and spread replaced by the mean over those windows of its piece that agree
+    with most on whether the camera travels, and the pieces."""
     values, spread, travels = rates.values.copy(), rates.spread.copy(), rates.travels.copy()
     pieces = pieces_of(values, float(np.median([window.seconds for window in windows])))
     for first, end in pieces:
-        values[first:end] = np.mean(values[first:end], axis=0)
-        spread[first:end] = np.mean(spread[first:end])
-        travels[first:end] = np.mean(travels[first:end]) > 0.5
+        most = bool(np.mean(travels[first:end]) > 0.5)
+        agree = first + np.flatnonzero(travels[first:end] == most)
+        values[first:end] = np.mean(values[agree], axis=0)
+        spread[first:end] = np.mean(spread[agree])
+        travels[first:end] = most
     speed = np.linalg.norm(values[:, 4:7], axis=1)
     return replace(rates, values=values, spread=spread, speed=speed, travels=travels), pieces
 
