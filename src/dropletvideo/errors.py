@@ -2,7 +2,8 @@
 
     DropletError
     ├── MediaError          a video or image that cannot be read or written
-    │   └── DecoderTimeout  a decoder that was killed on its time limit
+    │   └── WorkerLost      a worker process that died with the row it had
+    │       └── DecoderTimeout  a decoder that was killed on its time limit
     ├── CatalogError        a dataset folder that is missing, foreign or damaged
     │   └── CatalogLocked   another live run writes this dataset
     ├── ConfigError         a recipe, selection or option that is not valid
@@ -34,7 +35,11 @@ class MediaError(DropletError):
         return type(self), (self.path, self.reason)
 
 
-class DecoderTimeout(MediaError):
+class WorkerLost(MediaError):
+    """A worker process that died with the row it had: the file killed it, or what was done with it did."""
+
+
+class DecoderTimeout(WorkerLost):
     """A decoder that did not answer within its time limit and was killed."""
 
 

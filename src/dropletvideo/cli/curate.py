@@ -13,12 +13,17 @@ def curate(
     sources: Annotated[
         list[str], typer.Argument(metavar="SOURCE...", help="videos, folders, CSV, JSONL or Parquet lists")
     ],
+    *,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DATASET", help="data set folder, new or to go on with")],
     recipe: Annotated[
         str | None,
         typer.Option("--recipe", metavar="NAME|FILE", help="shipped recipe or YAML file [cpu; lists of clips: listed]"),
     ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="decoding processes [CPU cores]")] = None,
+    engine: Annotated[str, typer.Option("--engine", metavar="local|ray", help="who decodes and measures")] = "local",
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", metavar="HOST:PORT|auto", help="of a Ray cluster [a local one]")
+    ] = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", metavar="a.b=c", help="change one value of the recipe")
     ] = None,
@@ -36,16 +41,19 @@ def curate(
     \b
       droplet curate videos/ --out dataset/ --set segment.max_seconds=20
       droplet curate raw/clips.jsonl --out dataset/      # clips as a list names them
+      droplet curate videos/ --out dataset/ --engine ray --ray-address auto
     """
     from dropletvideo import runtime
     from dropletvideo.curate import run
+    from dropletvideo.engine import workers_of
 
     runtime.set_up_logging()
     changes = change or []
     if dry_run:
         _show_plan(run.plan(sources, out, recipe=recipe, changes=changes), as_json)
         return
-    done = run.curate(sources, out, recipe=recipe, changes=changes, workers=workers, retry_errors=retry_errors)
+    who = workers_of(engine, workers, ray_address)
+    done = run.curate(sources, out, recipe=recipe, changes=changes, workers=who, retry_errors=retry_errors)
     summary = done.summary
     if as_json:
         typer.echo(json.dumps(done.as_dict(), indent=2))

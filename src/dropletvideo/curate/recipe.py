@@ -7,6 +7,7 @@ one value; the leading `stages.` may be left out (`--set segment.min_seconds=2`)
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from importlib import import_module, resources
 from pathlib import Path
@@ -38,6 +39,7 @@ class Recipe(BaseModel):
     description: str = ""
     stages: dict[str, dict[str, Any]]
     gates: dict[str, str] = Field(default_factory=dict)
+    gpus: dict[str, float] = Field(default_factory=dict, description="share of a GPU on a cluster, by stage")
     timeout_seconds: float = Field(default=600.0, gt=0)
     selections: dict[str, Selection] = Field(default_factory=dict)
 
@@ -61,17 +63,16 @@ class Recipe(BaseModel):
         Raises:
             ConfigError: an unknown stage or parameter, with the nearest that exists, or a value out of its range.
         """
-        for name in self.gates:
-            _known(name, self.stages, "gates: stage")
+        for key, named in (("gates", self.gates), ("gpus", self.gpus)):
+            for name in named:
+                _known(name, self.stages, f"{key}: stage")
         return [self._build(name, own) for name, own in self.stages.items()]
 
     def _build(self, name: str, own: Mapping[str, Any]) -> Stage:
         module = stage_module(name)
         config = checked(module.Config, own, f"stages.{name}")
         stage: Stage = module.build(config)
-        if (gate := self.gates.get(name)) is None:
-            return stage
-        return Stage(**{**stage.__dict__, "gate": gate})
+        return replace(stage, gate=self.gates.get(name, stage.gate), num_gpus=self.gpus.get(name, stage.num_gpus))
 
 
 def stage_names() -> list[str]:

@@ -14,6 +14,7 @@ from dropletvideo.curate.list_index import INDEX, digest_of_lists, index_lists
 from dropletvideo.curate.recipe import Recipe, load_recipe
 from dropletvideo.curate.sources import Sources, find_sources
 from dropletvideo.curate.store import note_run, selection_names, store_selection
+from dropletvideo.engine import OnRay
 from dropletvideo.errors import ConfigError
 from dropletvideo.tables.order import order
 from dropletvideo.tables.runner import Summary
@@ -51,7 +52,7 @@ def curate(
     *,
     recipe: str | None = None,
     changes: Sequence[str] = (),
-    workers: int | None = None,
+    workers: int | OnRay | None = None,
     in_process: bool = False,
     retry_errors: bool = False,
     with_report: bool = True,
@@ -63,7 +64,7 @@ def curate(
         out: the data set folder; new, empty or a data set.
         recipe: a shipped name or a YAML file; by default `listed` for lists whose every row names a span, else `cpu`.
             `changes` are `a.b=c`.
-        workers: decoding processes; as many as there are CPU cores by default.
+        workers: decoding processes, by default as many as there are CPU cores; or workers on a cluster.
         in_process: decode in this process, without a time limit (for measurements and tests).
         retry_errors: try again what failed before.
         with_report: write `out/report.html`.

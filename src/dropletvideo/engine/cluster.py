@@ -28,7 +28,7 @@ from typing import Any
 
 from dropletvideo import __version__
 from dropletvideo.engine.processes import Answers, Job, Processes, Rows, portable
-from dropletvideo.errors import DropletError, MediaError
+from dropletvideo.errors import DropletError, WorkerLost
 
 PLACE_SECONDS = 600.0
 SAY_SECONDS = 20.0
@@ -179,7 +179,7 @@ class Cluster:
             return
         losses = worker.losses + 1
         if losses >= LOSSES:
-            yield worker.row, MediaError(self.label(worker.row), f"its worker was lost {losses} times")
+            yield worker.row, WorkerLost(self.label(worker.row), f"its worker was lost {losses} times")
             return
         logger.warning("a worker was lost (%s); done anew: %s", _first_line(error), self.label(worker.row))
         self._lost.append((worker.row, losses))

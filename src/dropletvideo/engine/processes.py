@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from dropletvideo import runtime
-from dropletvideo.errors import DecoderTimeout, DropletError, MediaError
+from dropletvideo.errors import DecoderTimeout, DropletError, WorkerLost
 
 START_SECONDS = 180.0
 BEAT_SECONDS = 0.5
@@ -126,7 +126,7 @@ class Processes:
         code = worker.process.exitcode
         self._kill(worker)
         if worker.busy:
-            yield worker.row, MediaError(self.label(worker.row), f"its worker process died ({_how_ended(code)})")
+            yield worker.row, WorkerLost(self.label(worker.row), f"its worker process died ({_how_ended(code)})")
         elif not worker.ready:
             self._count_failed_start(_how_ended(code))
 

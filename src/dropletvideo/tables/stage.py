@@ -6,8 +6,9 @@ Five kinds:
   clip rule (`tables.spans.ClipRule`, see `tables.plan`). A run has exactly one, the first. A judge that knows its
   spans beforehand has `spans_of(row) -> (spans, left_out)` (frame numbers, and why some could not be made); nothing is
   looked for then, and spans may overlap.
-- `clips->clips`: `function(rows) -> rows` gets the clip rows of one video in order, with the columns named in
+- `clips->clips`: `function(rows, clock) -> rows` gets the clip rows of one video in order, with the columns named in
   `needs_columns`, and returns clip rows with new `start_frame` and `end_frame` (stitch, trim). All else is derived.
+  `clock()` gives the video's clock, by the timestamps of its packets where they tell.
 - `frames->columns`: `judge` measures each clip; all such stages of a run share one decode.
 - `table->columns`: `function(rows) -> rows` gets every clip row of the dataset (only `clip_id` and `needs_columns`),
   and returns one mapping per row, in the same order, with this stage's columns (duplicates, quotas).
@@ -59,6 +60,8 @@ class Stage:
             a stage that lacks something is skipped and reported as skipped. Empty when all is there.
         gate: SQL expression over the clip columns computed before; rows where it does not hold are left for later.
             Not in the fingerprint.
+        num_gpus: share of a GPU that a worker with this stage needs on a cluster; None is `gpus.LEARNED_SHARE` where
+            there are weights and nothing else. Not in the fingerprint.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Stage:
     gate: str | None = None
 
     def __post_init__(self) -> None:
+    num_gpus: float | None = None
         if not self.name.replace("_", "").replace("-", "").isalnum():
             raise ConfigError(f"stage name {self.name!r} is not valid: use letters, digits, '_' and '-'")
         if self.kind not in STAGE_KINDS:
@@ -83,4 +87,6 @@ class Stage:
         if self.kind != "frames->columns" and self.function is None:
             raise ConfigError(f"stage {self.name}: kind {self.kind} needs a function")
         if self.kind.endswith("->columns") and not self.columns:
+        if self.num_gpus is not None and not 0 <= self.num_gpus <= 1:
+            raise ConfigError(f"stage {self.name}: num_gpus={self.num_gpus:g}: give a share of one GPU, 0 to 1")
             raise ConfigError(f"stage {self.name}: kind {self.kind} needs at least one column")
