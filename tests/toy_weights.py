@@ -27,6 +27,7 @@ def write_all(folder: Path) -> None:
     write_clip(folder / "clip-vit-l-14")
     write_aesthetic_heads(folder / WEIGHTS["laion-aesthetic-v1"].file, folder / WEIGHTS["laion-aesthetic-v2"].file)
     write_safety_checker(folder / "safety-checker", folder / "clip-vit-l-14")
+    write_dino(folder / "dinov2-base")
     write_transnet(folder / WEIGHTS["transnetv2"].file)
 
 
@@ -159,6 +160,17 @@ def write_camera_classifier(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps({**SWIN_TOY, **shown}))
     tensors = {name: value for name, value in swin_tensors(6, **SWIN_TOY).items() if not name.endswith("index")}
     save_file(tensors, folder / "model.safetensors")
+
+
+def write_dino(folder: Path) -> None:
+    """A DINOv2 model folder as transformers writes and reads it."""
+    from transformers import Dinov2Config, Dinov2Model
+
+    torch.manual_seed(11)
+    config = Dinov2Config(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, mlp_ratio=2, image_size=224, patch_size=56
+    )
+    Dinov2Model(config).save_pretrained(folder)
 
 
 class ToyTransNet(torch.nn.Module):

@@ -148,7 +148,7 @@ def rank(column="grey"):
     )
 
 
-def pair_up(rows):
+def pair_up(rows, clock):
     """Join clips that touch."""
     joined = []
     for row in rows:

@@ -53,6 +53,12 @@ def test_the_last_piece_is_no_scrap():
     assert pieces == [(0, 78), (78, 103)]
 
 
+def test_a_clip_of_too_few_frames_is_dropped_however_long_it_lasts():
+    rule = Lengths(min_seconds=0.0, min_frames=30)
+    assert rule(shot(0, 29, clock_of(100, 2.0))) == []
+    assert rule(shot(0, 30, clock_of(100, 2.0))) == [(0, 30)]
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(
     "limits", [{}, {"max_seconds": 2.0, "min_seconds": 0.9}, {"max_seconds": 3.1, "trim_end_seconds": 0.3}]
@@ -70,6 +76,8 @@ def test_promises_of_an_open_shot_are_kept_to_its_end(seed, limits):
         assert all(now.get(low, -1) >= high for low, high in promised.items()), "a span vanished or shrank"
         promised = now
     final = dict(rule(shot(start, end, clock)))
+    longest = limits.get("max_seconds", np.inf) + 1e-6
+    assert all(clock.seconds(high) - clock.seconds(low) <= longest for low, high in final.items())
     for low, high in promised.items():
         assert low not in final or final[low] >= high
     kept = sum(high - low for low, high in final.items())

@@ -78,7 +78,7 @@ class Lengths:
         pieces: list[tuple[int, int]] = []
         if self.max_seconds is not None:
             while start < end:
-                cut = self._after(shot, start, self.max_seconds)
+                cut = self._within(shot, start, self.max_seconds)
                 # the piece is whole only once enough is known behind it to make another
                 if cut >= end or clock.seconds(end) - clock.seconds(cut) < self.least_piece_seconds - 1e-6:
                     break
@@ -91,7 +91,7 @@ class Lengths:
         """What is left behind the whole pieces: one clip, or two where it is over length by less than a clip."""
         if end <= start:
             return []
-        cut = self._after(shot, start, self.max_seconds) if self.max_seconds is not None else end
+        cut = self._within(shot, start, self.max_seconds) if self.max_seconds is not None else end
         if not shot.is_closed:
             # frames that a later split may still need are not promised to this piece
             held = end if self.max_seconds is None else min(cut, self._before(shot, end, self.least_piece_seconds))
@@ -112,10 +112,17 @@ class Lengths:
         return shot.clock.frame_at(shot.clock.seconds(frame) + seconds) if seconds > 0 else frame
 
     @staticmethod
+    def _within(shot: Shot, frame: int, seconds: float) -> int:
+        """Last frame at most `seconds` after `frame`, and behind it in any case."""
+        return max(frame + 1, _last_at(shot, shot.clock.seconds(frame) + seconds))
+
+    @staticmethod
     def _before(shot: Shot, frame: int, seconds: float) -> int:
         """Last frame at least `seconds` before `frame`."""
-        if seconds <= 0:
-            return frame
-        wanted = shot.clock.seconds(frame) - seconds
-        found = shot.clock.frame_at(wanted)
-        return found if shot.clock.seconds(found) <= wanted + 1e-6 else found - 1
+        return _last_at(shot, shot.clock.seconds(frame) - seconds) if seconds > 0 else frame
+
+
+def _last_at(shot: Shot, seconds: float) -> int:
+    """Last frame shown at `seconds` or earlier."""
+    found = shot.clock.frame_at(seconds)
+    return found if shot.clock.seconds(found) <= seconds + 1e-6 else found - 1

@@ -118,7 +118,10 @@ def _upstream(stage: Stage, level: Level) -> list[str]:
             f"stage {stage.name} needs the column {missing[0]!r}, which no stage before it gives for these clips: "
             f"put the stage that gives it before {stage.name}"
         )
-    names = dict.fromkeys(givers[column] for column in stage.needs_columns if column in givers)
+    if stage.needs_any and not any(set(one) <= set(givers) for one in stage.needs_any):
+        wanted = " or ".join("+".join(one) for one in stage.needs_any)
+        raise ConfigError(f"stage {stage.name} needs the columns {wanted} of stages before it: put such stages in")
+    names = dict.fromkeys(givers[column] for column in stage.reads(givers) if column in givers)
     return [level.groups[name].fingerprint for name in names]
 
 

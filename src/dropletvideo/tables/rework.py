@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import cache, partial
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from dropletvideo.errors import DropletError
+from dropletvideo.errors import DropletError, MediaError
+from dropletvideo.media.seeking import read_frame_table
 from dropletvideo.records import clip_id_of
 from dropletvideo.tables.clips import CLIP_COLUMNS, DONE, STATE, ClipTable, Group
 from dropletvideo.tables.clock import FrameClock
@@ -19,24 +21,31 @@ from dropletvideo.tables.stage import Stage
 Rows = list[dict[str, Any]]
 
 
-def derive(before: ClipTable, level_before: Level, table: ClipTable, level: Level) -> None:
-    """Make the clips of a level from those of the level before it, video by video, where they are not there yet."""
+def derive(
+    before: ClipTable, level_before: Level, table: ClipTable, level: Level, path_of: Callable[[int], str]
+) -> None:
+    """Make the clips of a level from those of the level before it, video by video, where they are not there yet.
+
+    `path_of` gives the file of a video number: the timestamps of a frame that is no clip's edge are in its packets.
+    """
     groups = _groups_for(level_before, level.maker)
     assert level.maker.function is not None
     for video_id, rows in groupby(before.rows(groups), key=lambda row: row["video_id"]):
         if video_id in table.made:
             continue
         old = list(rows)
-        new = [_derived(old, clip) for clip in level.maker.function(old)]
+        clock = cache(partial(clock_of, old, path_of))
+        new = [_derived(old, clip, clock) for clip in level.maker.function(old, clock)]
         same = {"video_id": video_id, "video_number": old[0]["video_number"]}
         table.add_video({**same, "num_frames": None, "decodes": 0, "boundaries": []}, new)
 
 
-def _derived(old: Rows, clip: Mapping[str, Any]) -> dict[str, Any]:
-    """A clip row for new frame numbers; timestamps follow from those of the clips that it is made of."""
-    first, clock = old[0], clock_of(old)
+def _derived(old: Rows, clip: Mapping[str, Any], clock: Callable[[], FrameClock]) -> dict[str, Any]:
+    """A clip row for new frame numbers; the clock is asked only for frames that are no old clip's edge."""
+    first = old[0]
+    known = {row["start_frame"]: row["start_pts"] for row in old} | {row["end_frame"]: row["end_pts"] for row in old}
     start, end = int(clip["start_frame"]), int(clip["end_frame"])
-    start_pts, end_pts = clock.pts(start), clock.pts(end)
+    start_pts, end_pts = (known[frame] if frame in known else clock().pts(frame) for frame in (start, end))
     base = Fraction(first["time_base"])
     return {
         **{name: first[name] for name in CLIP_COLUMNS},
@@ -51,11 +60,18 @@ def _derived(old: Rows, clip: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def clock_of(rows: Sequence[Mapping[str, Any]]) -> FrameClock:
-    """The clock of a video as its clips tell it: exact at their starts and ends, linear in between and beyond."""
+def clock_of(rows: Rows, path_of: Callable[[int], str]) -> FrameClock:
+    """The clock of a video by its packets, without decoding; where they do not tell, by the edges of its clips."""
+    clock = FrameClock(rows[0]["time_base"], rows[0]["source_fps"])
+    try:
+        table = read_frame_table(path_of(rows[0]["video_number"]))
+    except (OSError, MediaError):  # the file is gone; its clips are not
+        table = None
+    if table is not None:
+        clock.add(np.arange(len(table.pts)), table.pts)
+        return clock
     known = {row["start_frame"]: row["start_pts"] for row in rows} | {row["end_frame"]: row["end_pts"] for row in rows}
     frames = sorted(known)
-    clock = FrameClock(rows[0]["time_base"], rows[0]["source_fps"])
     clock.add(np.array(frames, np.int64), np.array([known[frame] for frame in frames], np.int64))
     return clock
 
@@ -93,4 +109,5 @@ def _stored(table: ClipTable, group: Group) -> Iterator[dict[str, Any]]:
 
 
 def _groups_for(level: Level, stage: Stage) -> Sequence[Group]:
-    return [group for group in level.groups.values() if set(stage.needs_columns).intersection(group.columns)]
+    wanted = set(stage.reads(level.columns()))
+    return [group for group in level.groups.values() if wanted.intersection(group.columns)]

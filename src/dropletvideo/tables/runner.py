@@ -169,7 +169,7 @@ class _Run:
                 table = self.catalog.clips(level)
                 if number:
                     before = self.levels[number - 1]
-                    derive(self.catalog.clips(before), before, table, level)
+                    derive(self.catalog.clips(before), before, table, level, self._path_of_number)
                     self.catalog.save()
                 waves = level.waves
                 if number == 0 and (not waves or waves[0].is_table or waves[0].is_asked or waves[0].gate):
@@ -185,6 +185,9 @@ class _Run:
             self._sum_up(recipe)
         self.catalog.save()
         return self.summary
+
+    def _path_of_number(self, number: int) -> str:
+        return self.ingest.existing_path(self.catalog.videos.rows[number])
 
     def _wave(self, level: Level, table: ClipTable, wave: Wave, *, cuts: bool) -> None:
         if wave.stages and wave.is_table:

@@ -45,6 +45,8 @@ def leave_out(stages: Sequence[Stage]) -> tuple[list[Stage], list[Skipped]]:
 
 def _missing_column(stage: Stage, given: set[str], skipped: Sequence[Skipped]) -> str:
     wanted = {*stage.needs_columns, *re.findall(r"\w+", stage.gate or "")} - given
+    if stage.needs_any and not any(given.issuperset(one) for one in stage.needs_any):
+        wanted |= {column for one in stage.needs_any for column in one} - given
     for one in skipped:
         if found := sorted(wanted.intersection(one.columns)):
             return f"it needs the column {found[0]} of the stage {one.stage}, which was skipped"

@@ -24,7 +24,7 @@ or a `functools.partial` of such, never a lambda or a closure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -55,13 +55,15 @@ class Stage:
         judge: for `video->clips` and `frames->columns`.
         function: for the other kinds, and the clip rule of `video->clips`.
         needs_columns: columns of earlier stages that `judge.start(row)` or `function` reads.
+        needs_any: sets of columns for `function`, of which earlier stages have to give at least one whole set; sets
+            that are there whole are read, the others are not.
         weights_digest: digest of the pretrained file behind the judge, if any.
         lacks: what the stage cannot run without and does not have, with the command that gets it (weights, a library);
             a stage that lacks something is skipped and reported as skipped. Empty when all is there.
-        gate: SQL expression over the clip columns computed before; rows where it does not hold are left for later.
-            Not in the fingerprint.
         num_gpus: share of a GPU that a worker with this stage needs on a cluster; None is `gpus.LEARNED_SHARE` where
             there are weights and nothing else. Not in the fingerprint.
+        gate: SQL expression over the clip columns computed before; rows where it does not hold are left for later.
+            Not in the fingerprint.
     """
 
     name: str
@@ -72,14 +74,21 @@ class Stage:
     judge: Judge | None = None
     function: Callable[..., Any] | None = None
     needs_columns: tuple[str, ...] = ()
+    needs_any: tuple[tuple[str, ...], ...] = ()
     weights_digest: str = ""
     lacks: str = ""
+    num_gpus: float | None = None
     gate: str | None = None
 
+    def reads(self, given: Collection[str]) -> list[str]:
+        """Columns it reads where stages before it give `given`: what it needs, and the whole sets of `needs_any`."""
+        return [*self.needs_columns, *(name for one in self.needs_any if set(one) <= set(given) for name in one)]
+
     def __post_init__(self) -> None:
-    num_gpus: float | None = None
         if not self.name.replace("_", "").replace("-", "").isalnum():
             raise ConfigError(f"stage name {self.name!r} is not valid: use letters, digits, '_' and '-'")
+        if self.num_gpus is not None and not 0 <= self.num_gpus <= 1:
+            raise ConfigError(f"stage {self.name}: num_gpus={self.num_gpus:g}: give a share of one GPU, 0 to 1")
         if self.kind not in STAGE_KINDS:
             raise ConfigError(f"stage {self.name}: kind={self.kind!r} is unknown: one of {', '.join(STAGE_KINDS)}")
         if self.kind in ("video->clips", "frames->columns") and self.judge is None:
@@ -87,6 +96,4 @@ class Stage:
         if self.kind != "frames->columns" and self.function is None:
             raise ConfigError(f"stage {self.name}: kind {self.kind} needs a function")
         if self.kind.endswith("->columns") and not self.columns:
-        if self.num_gpus is not None and not 0 <= self.num_gpus <= 1:
-            raise ConfigError(f"stage {self.name}: num_gpus={self.num_gpus:g}: give a share of one GPU, 0 to 1")
             raise ConfigError(f"stage {self.name}: kind {self.kind} needs at least one column")

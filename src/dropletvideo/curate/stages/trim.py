@@ -7,14 +7,14 @@ short. `min_seconds_by_source` is MiraData's rule where one run mixes sources (s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import Field
 
 from dropletvideo.curate.lengths import Lengths, LengthsConfig
-from dropletvideo.tables.rework import clock_of
+from dropletvideo.tables.clock import FrameClock
 from dropletvideo.tables.spans import Shot
 from dropletvideo.tables.stage import Stage
 
@@ -34,14 +34,12 @@ class Trim:
     lengths: Lengths
     by_source: Mapping[str, float] = field(default_factory=dict)
 
-    def __call__(self, rows: Rows) -> list[dict[str, int]]:
+    def __call__(self, rows: Rows, clock: Callable[[], FrameClock]) -> list[dict[str, int]]:
         """Spans of what is left of each clip, in order."""
-        clock = clock_of(rows)
         found = []
         for row in rows:
-            shot = Shot(
-                start_frame=int(row["start_frame"]), end_frame=int(row["end_frame"]), is_closed=True, clock=clock
-            )
+            start, end = int(row["start_frame"]), int(row["end_frame"])
+            shot = Shot(start_frame=start, end_frame=end, is_closed=True, clock=clock())
             found += [{"start_frame": start, "end_frame": end} for start, end in self._rule(row)(shot)]
         return found
 

@@ -1,0 +1,90 @@
+"""Judge: whether a clip shows what the one before it showed, by DINOv2, where they touch; needs `dinov2-base`.
+
+`link_dino`: highest cosine between class tokens of frames before and behind the edge. Unit: none, a cosine; range -1 to
+1; direction: higher is more alike; None for a clip without one before it. Frames are 256 px at the short side, the
+square of 224 px in the middle is looked at, normalised as ImageNet. Source: Oquab et al., "DINOv2" (2023), through
+transformers; one of the two image-feature models of MiraData's stitching (section 3.2, its threshold was not
+published).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dropletvideo.errors import WeightsError
+from dropletvideo.perception.judge import Chunk, Picked
+from dropletvideo.perception.touching import Sides, likest_embedding, sides_of, take, touching_frames
+from dropletvideo.weights import weights_path
+
+WEIGHTS = "dinov2-base"
+SHORT_SIDE, SQUARE = 256, 224
+_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
+_SPREAD = np.array((0.229, 0.224, 0.225), np.float32)
+
+
+class LinkDinoJudge:
+    """See the module text.
+
+    Args:
+        path: the model's folder; looked for among the weights by default.
+    """
+
+    name = "link_dino"
+    version = 1
+    weights = (WEIGHTS,)
+    needs = Picked(short_side=SHORT_SIDE, colour="rgb")
+    columns: Mapping[str, type] = {"link_dino": float}
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self.path = path
+
+    def pick(self, row: Mapping[str, Any]) -> Sequence[int]:
+        """The frames at the edge."""
+        return touching_frames(row)
+
+    def start(self, row: Mapping[str, Any]) -> Sides:
+        """Both sides empty."""
+        return sides_of(row)
+
+    def update(self, state: Sides, chunk: Chunk) -> None:
+        """Take the frames of the chunk."""
+        take(state, chunk)
+
+    def finish(self, state: Sides) -> dict[str, Any]:
+        """The likest pair."""
+        return {"link_dino": likest_embedding(state, self._embed)}
+
+    def _embed(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        import torch
+
+        network, device = _network(str(self.path or weights_path(WEIGHTS)))
+        top, left = ((size - SQUARE) // 2 for size in frames.shape[1:3])
+        square = frames[:, top : top + SQUARE, left : left + SQUARE].astype(np.float32) / 255
+        pixels = np.ascontiguousarray(((square - _MEAN) / _SPREAD).transpose(0, 3, 1, 2))
+        with torch.inference_mode():
+            tokens = network(pixel_values=torch.from_numpy(pixels).to(device)).last_hidden_state[:, 0].float()
+        return np.asarray(torch.nn.functional.normalize(tokens, dim=-1).cpu().numpy(), np.float32)
+
+
+@lru_cache(maxsize=2)
+def _network(path: str) -> tuple[Any, str]:
+    from transformers import Dinov2Model
+
+    from dropletvideo import runtime
+
+    try:
+        network, found = Dinov2Model.from_pretrained(path, local_files_only=True, output_loading_info=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path} cannot be read as DINOv2 ({' '.join(str(error).split())[:200]})") from error
+    if found["missing_keys"]:
+        raise WeightsError(
+            f"{path} lacks tensors of DINOv2, such as {sorted(found['missing_keys'])[0]}: fetch it again"
+        )
+    device = runtime.pick_device("auto")
+    return network.eval().requires_grad_(False).to(device), device

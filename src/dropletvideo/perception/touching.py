@@ -1,0 +1,71 @@
+"""Two clips that follow each other in a video, looked at where they touch: what `stitch` decides by.
+
+A judge of this kind picks the last frame of the clip before and the first of this one, and one more of each a little
+further in, since compression and flashes spoil the very edge. Of the pairs across the edge the likest counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dropletvideo.perception.judge import Chunk
+
+Frame = NDArray[np.uint8]
+BEFORE_COLUMNS = ("before_start_frame", "before_end_frame")
+"""Of the clip before in the same video (`curate/stages/neighbours.py`); None where there is none."""
+INSET_SECONDS = 0.2
+
+
+@dataclass
+class Sides:
+    """Frames of both sides of the edge; `edge` is the first frame of the later clip, None where none is before it."""
+
+    edge: int | None
+    before: list[Frame] = field(default_factory=list)
+    after: list[Frame] = field(default_factory=list)
+
+
+def touching_frames(row: Mapping[str, Any]) -> list[int]:
+    """Frame numbers on both sides of a clip's start, in order; none where no clip lies before it."""
+    if row.get("before_end_frame") is None:
+        return []
+    start, end = int(row["start_frame"]), int(row["end_frame"])
+    first, last = int(row["before_start_frame"]), int(row["before_end_frame"]) - 1
+    inset = round(INSET_SECONDS * float(row.get("source_fps") or 25.0))
+    return sorted({max(first, last - inset), last, start, min(end - 1, start + inset)})
+
+
+def sides_of(row: Mapping[str, Any]) -> Sides:
+    """Before any frame."""
+    return Sides(None if row.get("before_end_frame") is None else int(row["start_frame"]))
+
+
+def take(sides: Sides, chunk: Chunk) -> None:
+    """Put the frames of a chunk on their sides."""
+    if sides.edge is None:
+        return
+    for frame, index in zip(chunk.frames, chunk.indices, strict=True):
+        (sides.before if int(index) < sides.edge else sides.after).append(frame.copy())
+
+
+def likest(sides: Sides, compare: Callable[[Frame, Frame], float]) -> float | None:
+    """The highest of `compare` over pairs across the edge; None without a pair."""
+    found = [compare(old, new) for old in sides.before for new in sides.after]
+    return round(max(found), 4) if found else None
+
+
+def likest_embedding(sides: Sides, embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> float | None:
+    """The highest cosine over pairs across the edge, -1 to 1; `embed` gives rows of length 1."""
+    if not sides.before or not sides.after:
+        return None
+    old, new = embed(_stacked(sides.before)), embed(_stacked(sides.after))
+    return round(float((old @ new.T).max()), 4)
+
+
+def _stacked(frames: Sequence[Frame]) -> NDArray[np.uint8]:
+    return np.stack(frames)
