@@ -65,7 +65,7 @@ class Thumbnails:
 
 
 def _caption(row: Row) -> str:
-    return f"{Path(str(row['video_path'])).stem} · {row['start_frame']}–{row['end_frame']}"
+    return f"{Path(str(row['video_path'])).stem} · {row['start_frame']}\u2060–\u2060{row['end_frame']}"
 
 
 def _note(row: Row, reasons: Mapping[str, str]) -> str:

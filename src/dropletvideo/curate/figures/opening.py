@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dropletvideo.curate.figures.data import ReportData
 from dropletvideo.curate.figures.words import clips_text, duration, share
-from dropletvideo.pages.page import Page, Tile
+from dropletvideo.pages.page import NoteStyle, Page, Tile
 
 
 def subtitle(data: ReportData) -> str:
@@ -29,7 +29,6 @@ def add_opening(page: Page, data: ReportData) -> None:
 
 
 def _tiles(data: ReportData) -> list[Tile]:
-    failed = len({row["video_path"] for row in data.errors})
     tiles = [
         Tile(label="videos", value=len(data.videos), note=f"{data.total('passed_over'):,.0f} other files passed over"),
         Tile(label="clips", value=data.num_clips, note=f"from {len(data.boundaries):,} boundaries"),
@@ -37,12 +36,23 @@ def _tiles(data: ReportData) -> list[Tile]:
     ]
     if data.selection is not None:
         _, funnel = data.selection
-        tiles.append(Tile(label="kept", value=funnel.kept, note=share(funnel.kept, funnel.total), style="good"))
+        style: NoteStyle = "good" if funnel.kept else "warning"
+        tiles.append(Tile(label="kept", value=funnel.kept, note=share(funnel.kept, funnel.total), style=style))
     if data.videos and data.runs:
         note = f"sequential, over {len(data.runs)} runs" if len(data.runs) > 1 else "sequential"
         tiles.append(Tile(label="decodes per video", value=data.total("decodes") / len(data.videos), note=note))
     if data.skipped:
         tiles.append(Tile(label="stages skipped", value=len(data.skipped), note="see below", style="warning"))
-    note, style = ("see Errors", "warning") if failed else ("", "info")
-    tiles.append(Tile(label="failed videos", value=failed, note=note, style=style))  # type: ignore[arg-type]
+    return [*tiles, *_failed(data)]
+
+
+def _failed(data: ReportData) -> list[Tile]:
+    """Videos that failed whole, and clips of which some measure failed."""
+    videos = len({row["video_path"] for row in data.errors if row["clip_id"] is None})
+    clips = len({row["clip_id"] for row in data.errors if row["clip_id"] is not None})
+    tiles = [Tile(label="failed videos", value=videos, note="see Errors", style="warning")]
+    if not videos:
+        tiles = [Tile(label="failed videos", value=0)]
+    if clips:
+        tiles.append(Tile(label="clips with a failed stage", value=clips, note="see Errors", style="warning"))
     return tiles

@@ -49,12 +49,12 @@ def add_published(page: Page, data: ReportData) -> None:
     own = [_row_1(label, clips, seconds) for label, clips, _, seconds in data.parts()]
     names = ("data set", "words", "seconds", "hours", "year", "text", "domain", "resolution")
     page.table(
-        [*own, *(dict(zip(names, row, strict=True)) for row in TABLE_1)],
+        [*own, *({**dict(zip(names, row, strict=True)), "year": str(row[4])} for row in TABLE_1)],
         [
             "data set",
             Column(key="words", title="mean words", digits=1),
             Column(key="seconds", title="mean seconds", digits=1),
-            Column(key="hours", title="total hours", digits=2),
+            Column(key="hours", title="total hours"),
             *names[4:],
         ],
         caption="Words: of all captions of a clip together. Resolution: that of most clips, by the short side.",
@@ -82,7 +82,7 @@ def _row_1(label: str, clips: Sequence[dict[str, Any]], seconds: float) -> dict[
         "data set": label,
         "words": mean(words),
         "seconds": mean(numbers(clips, "duration_seconds")),
-        "hours": seconds / 3600,
+        "hours": round(seconds / 3600, 2),
         "text": _text_of(clips),
         "resolution": f"{sides.most_common(1)[0][0]}p" if sides else None,
     }
