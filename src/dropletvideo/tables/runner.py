@@ -22,23 +22,24 @@ from pathlib import Path
 from typing import Any
 
 from dropletvideo import engine, runtime
-from dropletvideo.errors import CatalogError, DropletError, MediaError
+from dropletvideo.errors import CatalogError, DropletError, MediaError, WorkerLost
 from dropletvideo.records import clip_id_of
 from dropletvideo.tables.asking import WAS_FAILED, ask_about
 from dropletvideo.tables.catalog import Catalog
 from dropletvideo.tables.clips import DONE, FAILED, HELD, MISSING, STATE, ClipPart, ClipTable, Group
 from dropletvideo.tables.gates import passing
+from dropletvideo.tables.gpus import gpus_of
 from dropletvideo.tables.ingest import Ingest
 from dropletvideo.tables.lock import locked
 from dropletvideo.tables.order import Level, Wave, order
 from dropletvideo.tables.rework import derive, fill_table
 from dropletvideo.tables.skipped import Skipped, leave_out
 from dropletvideo.tables.stage import Stage
+from dropletvideo.tables.tally import Tally
 from dropletvideo.tables.work import Fault, Measure, Measured, Task, reason_of
 
 FLUSH_SECONDS = 60.0
 FLUSH_CLIPS = 5_000
-ENOUGH_TO_JUDGE, NEARLY_ALL = 20, 0.95
 logger = logging.getLogger(__name__)
 
 
@@ -88,7 +89,7 @@ def run(
     sources: Iterable[str | Path],
     stages: Sequence[Stage],
     *,
-    workers: int = 1,
+    workers: int | engine.OnRay = 1,
     timeout_seconds: float | None = 300.0,
     retry_errors: bool = False,
     flush_seconds: float = FLUSH_SECONDS,
@@ -100,7 +101,8 @@ def run(
         root: the dataset folder; made when it is not there.
         sources: video files; those already in the dataset cost a look at size and time of change.
         stages: the recipe, first the shot detector (see `tables.stage`).
-        workers: processes that decode, one thread each; 0 or 1 without a time limit runs in this process.
+        workers: processes that decode, one thread each; 0 or 1 without a time limit runs in this process. Or workers
+            on a cluster (`engine.OnRay`), whose machines see the same paths; this process alone writes the dataset.
         timeout_seconds: longest silence of a video's decoder before it is killed; None waits for ever.
         retry_errors: try again what stands in `errors`.
         flush_seconds: what is measured is written at least this often.
@@ -157,8 +159,7 @@ class _Run:
         self.ingest = Ingest(catalog, retry_errors)
         self._started = self._saved = time.monotonic()
         self._unsaved_clips = 0
-        self._tried: dict[str, int] = {}
-        self._failed: dict[str, int] = {}
+        self._tally = Tally()
 
     def all(self, sources: Sequence[str | Path], recipe: Mapping[str, Any]) -> Summary:
         """Look at the sources, then go through levels and waves."""
@@ -169,7 +170,7 @@ class _Run:
                 table = self.catalog.clips(level)
                 if number:
                     before = self.levels[number - 1]
-                    derive(self.catalog.clips(before), before, table, level, self._path_of_number)
+                    derive(self.catalog.clips(before), before, table, level)
                     self.catalog.save()
                 waves = level.waves
                 if number == 0 and (not waves or waves[0].is_table or waves[0].is_asked or waves[0].gate):
@@ -184,10 +185,9 @@ class _Run:
         finally:
             self._sum_up(recipe)
         self.catalog.save()
+        for stage, words in self._tally.all_failed().items():
+            logger.warning("stage %s %s", stage, words)
         return self.summary
-
-    def _path_of_number(self, number: int) -> str:
-        return self.ingest.existing_path(self.catalog.videos.rows[number])
 
     def _wave(self, level: Level, table: ClipTable, wave: Wave, *, cuts: bool) -> None:
         if wave.stages and wave.is_table:
@@ -202,7 +202,8 @@ class _Run:
         function = Measure(detector, tuple(wave.stages), (Exception,))
         is_fresh = cuts and not table.numbers
         with runtime.progress(described, sum(1 for _ in self._uncut(table)) if is_fresh else None) as bar:
-            found = self.pool.map(function, tasks, tolerate=(Exception,), label=_path_of)
+            gpus = gpus_of([*wave.stages, detector] if cuts else wave.stages)
+            found = self.pool.map(function, tasks, tolerate=(Exception,), label=_path_of, num_gpus=gpus)
             for task, result in found:
                 self._take(level, table, wave, task, result)
                 bar.advance(1, Path(task.path).name)
@@ -362,7 +363,7 @@ class _Run:
         self.ingest.forget(video["video_path"], None, level.maker.name)
         if result.left_out:
             self.ingest.note(video["video_path"], None, level.maker.name, result.left_out, level.fingerprint)
-        self._count(level.maker.name, failed=False)
+        self._tally.succeeded(level.maker.name)
         self.summary.cut_videos += 1
         self._unsaved_clips += len(clips)
         return part, tuple(range(first, first + len(clips)))
@@ -380,41 +381,32 @@ class _Run:
         self.ingest.forget(path, clip["clip_id"], group.stage)
         self.ingest.forget(path, None, group.stage)
         self.summary.measured_clips[group.stage] = self.summary.measured_clips.get(group.stage, 0) + 1
-        self._count(group.stage, failed=False)
+        self._tally.succeeded(group.stage)
 
     def _fault(self, path: str, clip_id: str | None, group: Group, fault: Fault) -> None:
         self.ingest.note(path, clip_id, group.stage, fault.reason, group.fingerprint)
         if not fault.is_medium:
-            self._count(group.stage, failed=True, reason=fault.reason)
+            self._tally.failed(group.stage, fault.reason)
 
     def _take_failure(self, level: Level, table: ClipTable, task: Task, error: Exception) -> None:
         """The whole video failed: one row for the detector, or one per stage that wanted it."""
         path, reason = str(task.video["video_path"]), reason_of(error)
+        is_medium = isinstance(error, MediaError) and not isinstance(error, WorkerLost)
         if not isinstance(error, MediaError):
             logger.debug("%s failed", path, exc_info=error)
         if task.spans is None:
             self.ingest.note(path, None, level.maker.name, reason, level.fingerprint)
-            if not isinstance(error, MediaError):
-                self._count(level.maker.name, failed=True, reason=reason)
-            return
-        part = table.part(task.part)
-        for name in task.stages:
-            group = level.groups[name]
-            self.ingest.note(path, None, name, reason, group.fingerprint)
-            for place in task.places:
-                if part.column(group)[place][STATE] != DONE:
-                    part.put(group, place, FAILED)
-
-    def _count(self, stage: str, *, failed: bool, reason: str = "") -> None:
-        """Stop early where a stage (and not the files) fails on nearly everything."""
-        self._tried[stage] = self._tried.get(stage, 0) + 1
-        self._failed[stage] = self._failed.get(stage, 0) + failed
-        tried, wrong = self._tried[stage], self._failed[stage]
-        if failed and tried >= ENOUGH_TO_JUDGE and wrong >= NEARLY_ALL * tried:
-            raise DropletError(
-                f"stage {stage} failed on {wrong} of the first {tried} rows, the limit is {NEARLY_ALL:.0%}; "
-                f"last reason: {reason}. What the other stages gave is kept: mend the stage or leave it out, then go on"
-            )
+            names: tuple[str, ...] = (level.maker.name,)
+        else:
+            part, names = table.part(task.part), task.stages
+            for name in names:
+                group = level.groups[name]
+                self.ingest.note(path, None, name, reason, group.fingerprint)
+                for place in task.places:
+                    if part.column(group)[place][STATE] != DONE:
+                        part.put(group, place, FAILED)
+        for name in names if not is_medium else ():
+            self._tally.failed(name, reason)
 
     def _save_now_and_then(self) -> None:
         if time.monotonic() - self._saved >= self.flush_seconds or self._unsaved_clips >= FLUSH_CLIPS:
