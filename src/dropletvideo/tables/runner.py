@@ -156,6 +156,7 @@ class _Run:
         self.catalog, self.levels, self.pool = catalog, levels, pool
         self.flush_seconds = flush_seconds
         self.summary = Summary()
+        self._decoded: set[str] = set()
         self.ingest = Ingest(catalog, retry_errors)
         self._started = self._saved = time.monotonic()
         self._unsaved_clips = 0
@@ -170,7 +171,7 @@ class _Run:
                 table = self.catalog.clips(level)
                 if number:
                     before = self.levels[number - 1]
-                    derive(self.catalog.clips(before), before, table, level)
+                    derive(self.catalog.clips(before), before, table, level, self._path_of_number)
                     self.catalog.save()
                 waves = level.waves
                 if number == 0 and (not waves or waves[0].is_table or waves[0].is_asked or waves[0].gate):
@@ -188,6 +189,9 @@ class _Run:
         for stage, words in self._tally.all_failed().items():
             logger.warning("stage %s %s", stage, words)
         return self.summary
+
+    def _path_of_number(self, number: int) -> str:
+        return self.ingest.existing_path(self.catalog.videos.rows[number])
 
     def _wave(self, level: Level, table: ClipTable, wave: Wave, *, cuts: bool) -> None:
         if wave.stages and wave.is_table:
@@ -330,7 +334,9 @@ class _Run:
             return
         self.summary.decodes += result.decodes
         self.summary.sparse_reads += result.reads
-        self.summary.decoded_videos += 1
+        if result.decodes:
+            self._decoded.add(task.path)
+        self.summary.decoded_videos = len(self._decoded)
         self.summary.decoded_frames += result.num_frames
         for mine, theirs in (
             (self.summary.cpu_seconds, result.cpu_seconds),

@@ -62,8 +62,6 @@ class Stage:
             a stage that lacks something is skipped and reported as skipped. Empty when all is there.
         num_gpus: share of a GPU that a worker with this stage needs on a cluster; None is `gpus.LEARNED_SHARE` where
             there are weights and nothing else. Not in the fingerprint.
-        num_gpus: share of a GPU that a worker with this stage needs on a cluster; None is `gpus.LEARNED_SHARE` where
-            there are weights and nothing else. Not in the fingerprint.
         gate: SQL expression over the clip columns computed before; rows where it does not hold are left for later.
             Not in the fingerprint.
     """
@@ -89,8 +87,6 @@ class Stage:
     def __post_init__(self) -> None:
         if not self.name.replace("_", "").replace("-", "").isalnum():
             raise ConfigError(f"stage name {self.name!r} is not valid: use letters, digits, '_' and '-'")
-        if self.num_gpus is not None and not 0 <= self.num_gpus <= 1:
-            raise ConfigError(f"stage {self.name}: num_gpus={self.num_gpus:g}: give a share of one GPU, 0 to 1")
         if self.num_gpus is not None and not 0 <= self.num_gpus <= 1:
             raise ConfigError(f"stage {self.name}: num_gpus={self.num_gpus:g}: give a share of one GPU, 0 to 1")
         if self.kind not in STAGE_KINDS:
