@@ -8,7 +8,8 @@ zoom, and travel with one depth per point where parallax shows); a track of a th
 against that thing (`own_motion.py`). No track is left out. `rigid_error_px` mean of e in px, range 0 upwards, lower is
 better. `rigid_parallax` share of the time in which parallax shows, direction none. `rigid_held` in 0 to 1, higher is
 better: share of tracks found again from one frame to the next. `rigid_by_angle`: error by how far the camera has
-turned, {degrees: px} in steps of 30.
+turned, {degrees: px} in steps of 30. `rigid_course`: the camera's course (`course.py`), `times` in
+seconds from the first frame and `steps` between them.
 
 `return_likeness`, `return_worst` in 0 to 1, higher is better: likeness of what comes back into view to what it was
 (`returning.py`), mean and that of the worst quarter of the picture; None if the view never returns. `return_detail`:
@@ -40,10 +41,11 @@ from dropletvideo.perception.camera_fit import Array
 from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_windows import calibrate, make_pairs
 from dropletvideo.perception.colours import name_pixels
+from dropletvideo.perception.course import course_of
 from dropletvideo.perception.judge import Chunk, Features, Frames
 from dropletvideo.perception.own_motion import Judged, judge_window
 from dropletvideo.perception.returning import SIDE, closing, headings, returns_of
-from dropletvideo.perception.rigid_scene import rigid_windows
+from dropletvideo.perception.rigid_scene import RigidWindow, rigid_windows
 from dropletvideo.perception.view_chain import ViewChain, chain_of
 
 SHORT_SIDE = 256
@@ -59,6 +61,7 @@ COLUMNS: Mapping[str, type] = {
     "rigid_parallax": float,
     "rigid_held": float,
     "rigid_by_angle": dict,
+    "rigid_course": dict,
     "return_likeness": float,
     "return_worst": float,
     "return_detail": dict,
@@ -84,7 +87,7 @@ class ConsistencyJudge:
     """See the module text."""
 
     name = "consistency"
-    version = 1
+    version = 2
     needs: Frames | Features = Frames(rate=8.0, short_side=SHORT_SIDE, colour="rgb")
     columns: Mapping[str, type] = COLUMNS
 
@@ -115,6 +118,7 @@ class ConsistencyJudge:
         heading = headings(windows, len(tracks.frames))
         return {
             **_rigid(judged, tracks, heading),
+            "rigid_course": _course(windows, tracks),
             **_returns(state.pictures, chain, heading),
             **_revealed(state, chain),
             **_plot(judged, state),
@@ -130,7 +134,7 @@ def _shrunk(frame: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 def _rigid(judged: list[Judged], tracks: Tracks, heading: Array) -> dict[str, Any]:
     if not judged:
-        return dict.fromkeys(name for name in COLUMNS if name.startswith("rigid"))
+        return dict.fromkeys(name for name in COLUMNS if name.startswith("rigid_"))
     scale = SHORT_SIDE / min(tracks.height, tracks.width)
     error = np.concatenate([each.error_px for each in judged]) * scale
     lengths = np.array([each.window.times[-1] - each.window.times[0] for each in judged])
@@ -147,6 +151,14 @@ def _rigid(judged: list[Judged], tracks: Tracks, heading: Array) -> dict[str, An
         "rigid_parallax": float(np.average(parallax, weights=lengths)),
         "rigid_held": float(np.mean([frame.kept for frame in tracks.frames[1:]])),
         "rigid_by_angle": {step: round(float(np.mean(errors)), 3) for step, errors in by_angle.items()},
+    }
+
+
+def _course(windows: list[RigidWindow], tracks: Tracks) -> dict[str, Any]:
+    steps = course_of(windows, len(tracks.frames), min(tracks.height, tracks.width))
+    return {
+        "times": [round(frame.time - tracks.frames[0].time, 4) for frame in tracks.frames],
+        "steps": [[round(float(value), 5) for value in step] if np.isfinite(step[0]) else None for step in steps],
     }
 
 

@@ -16,7 +16,7 @@ criterion" (1998), with a ratio of residuals in place of his prices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,16 +29,22 @@ WINDOW_SECONDS = 1.0
 WIDEST_SHIFT, LEAST_KEPT = 0.3, 0.5
 """A window is halved (to two steps at least) where the median track moves by more, in short sides, or fewer are left
 at its end: fast cameras are judged over shorter spans."""
-STARTS = 4
+STARTS = 3
 """Directions of travel from which a fit is begun."""
 MIN_TRACKS = 12
-MOST_TRACKS = 220
+MOST_TRACKS = 160
 MIN_SEEN = 3
 """Frames of a window, the first included, in which a track must be seen to count."""
-ROUNDS = 7
+FIRST_ROUNDS, ROUNDS = 2, 6
 PARALLAX_GAIN = 1.5
 """Travel is taken where rotation and zoom alone leave this many times its residual."""
-PRIOR = 1e-3
+EXACT, WELL_EXPLAINED = 1.0, 2.5
+"""Costs below which a camera explains the tracks to their noise, and but for things that move by themselves."""
+ZOOM_GAIN = 1.25
+"""A zoom beside travel is taken where travel alone leaves this many times its residual."""
+WEIGHT, TURN_PRIOR, ZOOM_PRIOR, HELD = 25.0, 0.03, 0.02, 1e9
+"""Tracks that count as independent, and how far a travelling camera turns (radians) and zooms (log) without need: what
+cannot be told from travel is travel."""
 NEAREST, FARTHEST = 12.0, -0.05
 """Limits of an inverse depth in units of the median: in front of the camera, not inside it."""
 
@@ -124,12 +130,7 @@ def _window(tracks: Tracks, first: int, length: int, focal_px: float, noise_px: 
     if len(ids) < MIN_TRACKS:
         return None
     fit = _Fit(m, places, seen, noise_px / focal_px)
-    fit.turn_only()
-    turning, kept = fit.cost(), (fit.turns, fit.travel.copy(), fit.inverse.copy())
-    fit.travelled()
-    has_parallax = turning > PARALLAX_GAIN * fit.cost()
-    if not has_parallax:
-        fit.turns, fit.travel, fit.inverse = kept
+    has_parallax = fit.explain()
     return RigidWindow(
         first=first,
         times=np.array([frame.time for frame in tracks.frames[first : first + until + 1]]),
@@ -161,6 +162,13 @@ def _observed(tracks: Tracks, first: int, length: int) -> tuple[NDArray[np.int64
     return ids, np.asarray(start.xy[pick] - centre, np.float64), places
 
 
+def rotation_vector(matrix: Array) -> Array:
+    """Axis times angle in radians of a rotation 3,3 by less than half a turn."""
+    axis = np.array([matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]]) / 2
+    sine = float(np.linalg.norm(axis))
+    return np.asarray(axis if sine < 1e-9 else axis / sine * np.arctan2(sine, (np.trace(matrix) - 1) / 2))
+
+
 class _Fit:
     """Alternating least squares over cameras and inverse depths, with weights that tighten."""
 
@@ -171,6 +179,34 @@ class _Fit:
         self.turns: list[Turn] = []
         self.travel = np.zeros((len(places), 3))
         self.inverse = np.ones(len(m))
+        self.zooms, self.is_free = True, False
+
+    def explain(self) -> bool:
+        """Choose the simplest camera that explains the tracks: turns and zoom alone, travel without zoom, with zoom,
+        and travel that turns as it likes. Later ones are fitted only where earlier ones leave something. True where
+        travel is needed."""
+        self.turn_only()
+        tried = [self._kept()]
+        if tried[0][0] < EXACT:
+            return False
+        for zooms, is_free in ((False, False), (True, False), (True, True)):
+            if len(tried) > 1 and min(kept[0] for kept in tried) < (WELL_EXPLAINED if is_free else EXACT):
+                break
+            self._take(tried[0])
+            self.zooms, self.is_free = zooms, is_free
+            self.travelled()
+            tried.append(self._kept())
+        least = min(kept[0] for kept in tried)
+        gains = (PARALLAX_GAIN, *[ZOOM_GAIN] * len(tried))
+        chosen = next(k for k, kept in enumerate(tried) if kept[0] <= gains[k] * least)
+        self._take(tried[chosen])
+        return chosen > 0
+
+    def _kept(self) -> tuple[float, list[Turn], Array, Array]:
+        return self.cost(), list(self.turns), self.travel.copy(), self.inverse.copy()
+
+    def _take(self, kept: tuple[float, list[Turn], Array, Array]) -> None:
+        _, self.turns, self.travel, self.inverse = kept
 
     def turn_only(self) -> None:
         """Rotation and zoom of every frame by themselves."""
@@ -190,7 +226,9 @@ class _Fit:
         for number in np.argsort(cost, kind="stable")[:STARTS]:
             self.turns = list(turning)
             self._start(DIRECTIONS[number], fits.turns[number], fits.along[number], last)
-            self._refine(ROUNDS // 2, 10 * self.noise)
+            if not self.zooms:
+                self.turns = [replace(turn, zoom=0.0) for turn in self.turns]
+            self._refine(FIRST_ROUNDS, 10 * self.noise)
             if self.cost() < best[0]:
                 best = (self.cost(), self.turns, self.travel, self.inverse)
         _, self.turns, self.travel, self.inverse = best
@@ -267,9 +305,15 @@ class _Fit:
         left = self.places - explained
         weighted = model * weight[..., None, None]
         system = np.einsum("fnci,fncj->fij", weighted, model)
-        system += PRIOR * weight.sum(axis=1)[:, None, None] * np.diag([0.0, 0, 0, 1, 1, 1, 1]) * 0.05
+        right = np.einsum("fnci,fnc->fi", weighted, left)
+        weight_of = 0.02 * WEIGHT if self.is_free else WEIGHT
+        prior = weight_of * (self.noise / np.array([TURN_PRIOR, TURN_PRIOR, TURN_PRIOR, ZOOM_PRIOR])) ** 2
+        prior[3] = prior[3] if self.zooms else HELD
+        now = np.array([[*rotation_vector(turn.content), turn.zoom] for turn in self.turns])
+        system[:, range(4), range(4)] += prior
+        right[:, :4] -= prior * now
         system += 1e-9 * np.eye(7)
-        step = np.linalg.solve(system, np.einsum("fnci,fnc->fi", weighted, left)[..., None])[..., 0]
+        step = np.linalg.solve(system, right[..., None])[..., 0]
         step[:, :3] = np.clip(step[:, :3], -0.3, 0.3)
         self.turns = [
             Turn(rotation(s[:3]) @ turn.content, turn.zoom + float(np.clip(s[3], -0.5, 0.5)))

@@ -6,7 +6,8 @@
 
 Kinds of request, named in `kind` of each line:
 
-    move      one camera move; static ones always with a thing that slides, so that a frozen picture is wrong
+    move      one camera move; travel only where there is depth, static only with a thing that slides (else a frozen
+              picture would be right)
     sequence  two moves, one after the other
     return    out and back: what leaves the view must come back
     orbit     round a thing by 90, 180 and 360 degrees
@@ -73,6 +74,8 @@ MIN_AREA = 0.012
 MIN_OWN = 0.05
 """Own motion in short sides that is asked as an event."""
 _MOST_DRAWS = 600
+_TRAVEL = ("truck", "pedestal", "dolly", "arc", "tracking")
+"""Moves that nobody can tell from turns before a flat wall: they are asked before scenes with depth alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +173,9 @@ def _draw_moves(config: ConsistencySuite, seeds: Iterator[int]) -> list[Request]
 def _is_move(config: ConsistencySuite, move: str, shot: Shot) -> bool:
     if [path.move for path in shot.path.moves] != [move]:
         return False
-    return move != "static" or any("way" in event for event in events_of(shot, config))
+    if move == "static":
+        return any("way" in event for event in events_of(shot, config))
+    return not (shot.scene.flat and move.partition("_")[0] in _TRAVEL)
 
 
 def _draw_sequences(config: ConsistencySuite, seeds: Iterator[int]) -> list[Request]:

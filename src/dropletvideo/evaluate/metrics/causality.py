@@ -2,15 +2,15 @@
 
     causality = asked constraints that hold / asked constraints
 
-Constraints: of two asked camera moves that are not asked at once, the earlier begins first; a thing asked to appear
-while the camera makes a move appears while that move is measured; of two such things, the earlier comes first; each
-comes within a quarter of the video's length of its time. What is not found does not hold. A request without two parts
-to order has no value.
+Constraints: of two asked camera moves that are not asked at once, the earlier runs first; a thing asked to appear while
+the camera makes a move appears while the measured course runs that way; of two such things, the earlier comes first;
+each comes within a quarter of the video's length of its time. What is not found does not hold. A request without two
+parts to order has no value.
 
 Table `counterfactual`: rows of one group of which one asks for another camera (`changed: camera`) or for no plot
 (`changed: plot`), the rest equal. Control = wanted change / (wanted + unwanted change), 0 where nothing changes: what
-was asked to change should, and nothing else. Camera change is 1 - F1 of the measured moves; plot change is the
-difference in the share of time in which something moves by itself. Source: own.
+was asked to change should, and nothing else. Camera change is the distance of the courses over their lengths; plot
+change is the difference in the share of time in which something moves by itself. Source: own.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from dropletvideo.evaluate.camera_match import match_moves
-from dropletvideo.evaluate.manifest import ManifestRow
+from dropletvideo.evaluate.course import along, change_between, middle_of
+from dropletvideo.evaluate.manifest import CameraAsk, ManifestRow
 from dropletvideo.evaluate.metric import Column, Metric, ScoredRow
 from dropletvideo.evaluate.metrics.emergence import LIKE, colour_of
-from dropletvideo.perception.camera import CameraJudge
 from dropletvideo.perception.consistency import ConsistencyJudge
 
 _COLUMNS = (Column(name="causality", label="causality", unit="", better="higher", decimals=2),)
@@ -31,25 +30,27 @@ SLACK = 0.4
 """Seconds by which a measured move may miss what it causes."""
 NEAR = 0.25
 """Share of the asked span by which a thing may come early or late."""
+LEAST_MOTION = 0.01
+"""Picture motion in short sides about a thing's coming that counts as the camera's bringing it."""
 LEAST_CHANGE = 0.1
 
 
 def constraints(row: ManifestRow, measures: Mapping[str, Any]) -> list[bool]:
     """Whether each asked constraint holds."""
     moves = list(row.camera or ())  # a request lists its moves in time order
-    measured = [move for move in measures.get("camera_detail") or [] if isinstance(move, Mapping)]
+    course = measures.get("rigid_course") or {}
     held = []
     for earlier, later in pairwise(moves):
         if later.start is None or later.start != earlier.start:
-            held.append(_in_order(_begins(measured, earlier.move), _begins(measured, later.move)))
+            held.append(_in_order(middle_of(earlier, course), middle_of(later, course)))
     things = (measures.get("revealed_detail") or {}).get("things") or []
     appearing = sorted(_appearances(row), key=lambda event: event["start"])
     length = max((ask.end or 0.0 for ask in moves), default=0.0)
     comes = [_comes(event, things) for event in appearing]
     for event, time in zip(appearing, comes, strict=True):
-        cause = [ask.move for ask in moves if (ask.start or 0.0) <= event["start"] <= (ask.end or length)]
+        cause = [ask for ask in moves if (ask.start or 0.0) <= event["start"] <= (ask.end or length)]
         if cause:
-            held.append(time is not None and _goes_on(measured, cause, time))
+            held.append(time is not None and any(_goes_on(course, ask, time) for ask in cause))
         held.append(time is not None and abs(time - event["start"]) <= max(NEAR * length, SLACK))
     for (one, first), (two, second) in pairwise(zip(appearing, comes, strict=True)):
         if two["start"] - one["start"] > SLACK:
@@ -65,10 +66,6 @@ def _appearances(row: ManifestRow) -> Iterable[Mapping[str, Any]]:
     )
 
 
-def _begins(measured: Sequence[Mapping[str, Any]], move: str) -> float | None:
-    return min((each["start"] for each in measured if each["move"] == move), default=None)
-
-
 def _in_order(first: float | None, second: float | None) -> bool:
     return first is not None and second is not None and first < second
 
@@ -80,15 +77,16 @@ def _comes(event: Mapping[str, Any], things: Sequence[Mapping[str, Any]]) -> flo
     return min(times, key=lambda time: abs(time - event["start"]), default=None)
 
 
-def _goes_on(measured: Sequence[Mapping[str, Any]], moves: Sequence[str], time: float) -> bool:
-    return any(
-        each["move"] in moves and each["start"] - SLACK <= time <= (each["end"] or time) + SLACK for each in measured
-    )
+def _goes_on(course: Mapping[str, Any], ask: CameraAsk, time: float) -> bool:
+    """Whether the measured course runs an asked way about a time."""
+    times, steps = course.get("times") or [], course.get("steps") or []
+    near = [step for k, step in enumerate(steps) if times[k] < time + SLACK and times[k + 1] > time - SLACK]
+    return sum(along(ask, step) for step in near) >= LEAST_MOTION
 
 
 def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:
     """Left out where nothing is to be ordered; None where nothing was measured."""
-    if measures.get("camera_detail") is None or measures.get("revealed_detail") is None:
+    if measures.get("rigid_course") is None or measures.get("revealed_detail") is None:
         return {"causality": None}
     held = constraints(row, measures)
     return {"causality": sum(held) / len(held)} if held else {}
@@ -98,7 +96,7 @@ def tables(scored: Sequence[ScoredRow]) -> dict[str, Any]:
     """Control over camera and plot from groups with changed rows; empty without any."""
     groups: dict[str, dict[str, ScoredRow]] = {}
     for each in scored:
-        if "changed" in each.row.extra and each.measures.get("camera_moves") is not None:
+        if "changed" in each.row.extra and each.measures.get("rigid_course"):
             groups.setdefault(each.row.cluster, {})[str(each.row.extra["changed"])] = each
     control: dict[str, list[float]] = {"camera": [], "plot": []}
     for rows in groups.values():
@@ -110,8 +108,7 @@ def tables(scored: Sequence[ScoredRow]) -> dict[str, Any]:
 
 
 def _control(one: ScoredRow, other: ScoredRow, changed: str) -> float:
-    moves = [list(each.measures["camera_moves"]) for each in (one, other)]
-    camera = 1.0 - match_moves(moves[0], moves[1]).f1 if moves[0] else float(bool(moves[1]))
+    camera = change_between(one.measures["rigid_course"], other.measures["rigid_course"])
     plot = abs((one.measures.get("plot_share") or 0.0) - (other.measures.get("plot_share") or 0.0))
     wanted, unwanted = (camera, plot) if changed == "camera" else (plot, camera)
     return wanted / (wanted + unwanted) if wanted + unwanted >= LEAST_CHANGE else 0.0
@@ -125,7 +122,7 @@ def build() -> Metric:
         version=1,
         about="What is not found does not hold. Needs a request with times.",
         columns=_COLUMNS,
-        judges=(CameraJudge(), ConsistencyJudge()),
+        judges=(ConsistencyJudge(),),
         score=score,
         suites=("truth",),
         tables=tables,

@@ -2,11 +2,10 @@
 
     ist = delivered * (product of the parts that apply) ^ (1 / their number)          range 0 to 1, higher is better
 
-`delivered`: 2 * sum of g over asked moves that were measured / (number asked + number measured), with
-g = 1 - |log2(measured amount / asked amount)| / 2 (at least 0; 1 where no amount is asked; of a zoom the logarithms of
-the ratios are compared): all of it at the right amount, a half at twice or half. Parts: `geometry` always; `revisit`,
-`emergence`, `plot` and `causality` where the request or the video has something of the kind. A part that could not be
-told is left out and never counts as 0; without an asked camera there is no IST, only the parts.
+`delivered` is the agreement of the asked moves with the measured course in direction, amount and time
+(`evaluate/course.py`); of `tracking`, which is about a subject, whether the camera judge sees it. Parts: `geometry`
+always; `revisit`, `emergence`, `plot` and `causality` where the request or the video has something of the kind. A part
+that could not be told is left out and never counts as 0; without an asked camera there is no IST, only the parts.
 
 A frozen picture delivers `static` alone, and then only where no plot is asked. Where a Ken-Burns zoom is the right
 answer (a zoom without plot, near its own amount), it scores as the truth does. Source: own.
@@ -18,8 +17,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dropletvideo.evaluate import course
 from dropletvideo.evaluate.aggregate import mean_estimate
-from dropletvideo.evaluate.manifest import CameraAsk, ManifestRow
+from dropletvideo.evaluate.camera_match import match_moves
+from dropletvideo.evaluate.manifest import ManifestRow
 from dropletvideo.evaluate.metric import Column, Metric, ScoredRow
 from dropletvideo.evaluate.metrics import causality, emergence, geometry, plot, revisit
 from dropletvideo.perception.camera import CameraJudge
@@ -35,28 +36,13 @@ NAMES = ("geometry", "revisit", "emergence", "plot", "causality")
 
 def delivered(row: ManifestRow, measures: Mapping[str, Any]) -> float | None:
     """See the module text; None where nothing was asked of the camera or no points could be tracked."""
-    if not row.camera or measures.get("camera_detail") is None or measures.get("rigid_agreement") is None:
+    asks = [ask for ask in row.camera or () if ask.move != "shake"]
+    if not asks or measures.get("rigid_agreement") is None:
         return None
-    measured = [move for move in measures["camera_detail"] if isinstance(move, Mapping)]
-    names = {move["move"] for move in measured if move["move"] != "shake"}
-    asked = {ask.move: ask for ask in row.camera}
-    agreement = sum(_amount_agreement(ask, measured) for name, ask in asked.items() if name in names)
-    return 2 * agreement / (len(asked) + len(names)) if names else 0.0
-
-
-def _amount_agreement(ask: CameraAsk, measured: Sequence[Mapping[str, Any]]) -> float:
-    amounts = [move.get("amount") for move in measured if move["move"] == ask.move]
-    if ask.amount is None or any(amount is None for amount in amounts):
-        return 1.0
-    total, wanted = sum(_size(ask.move, amount) for amount in amounts if amount), _size(ask.move, ask.amount)
-    if total <= 0 or wanted <= 0:
-        return 0.0
-    return max(0.0, 1.0 - abs(math.log2(total / wanted)) / 2)
-
-
-def _size(move: str, amount: float) -> float:
-    """An amount as a length that adds up: the logarithm of a zoom's ratio, else the amount itself."""
-    return abs(math.log(max(amount, 1e-6))) if move.startswith("zoom") else abs(amount)
+    if all(course.is_told(ask) for ask in asks):
+        return course.delivered(asks, measures.get("rigid_course") or {})
+    names = [name for name in measures.get("camera_moves") or [] if name != "shake"]
+    return match_moves([ask.move for ask in asks], names).f1
 
 
 def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:
