@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dropletvideo.moves import MOVES
 from dropletvideo.perception.camera_fit import Array
 from dropletvideo.perception.camera_segments import AXES, Rates, equal_runs
+from dropletvideo.perception.camera_windows import FOCAL_RATIO
 from dropletvideo.records import CameraMove
 
 NAMES = {
@@ -23,6 +24,7 @@ NAMES = {
     "arc": ("arc_right", "arc_left"),
     "tracking": ("tracking", "tracking"),
 }
+OFF_MIDDLE = 0.35
 MIN_SECONDS = 0.4
 MIN_SPEED = {
     "pan": 0.35, "tilt": 0.35, "roll": 0.4, "zoom": 0.005, "truck": 0.003, "pedestal": 0.003, "dolly": 0.003, "arc": 0.8
@@ -183,11 +185,24 @@ def class_of(moves: list[tuple[CameraMove, float]], seconds: float, step: float 
     spans = {"C5": seconds - _covered([move for move, _ in acting])}
     for name in {MOVES[move.move].camera_class for move, _ in acting}:
         own = [(move, weight) for move, weight in acting if MOVES[move.move].camera_class == name]
-        strength = 1.0 if name in ("C1", "C3") else min(max(weight for _, weight in own), 1.0)
+        strength = 1.0 if name in ("C1", "C3") else min(max(shift_of(move) for move, _ in own), 1.0)
         spans[name] = _covered([move for move, _ in own]) * (1 + 0.1 * strength)
     if spans.get("C3", 0.0) >= 0.5 * seconds:
         return "C3"
     return max(spans, key=lambda name: spans[name])
+
+
+def shift_of(move: CameraMove, focal_ratio: float = FOCAL_RATIO) -> float:
+    """Rough motion of the picture in short sides: of the middle for pans, tilts and travel aside, of a point OFF_MIDDLE
+    from it for rolls, zooms and travel ahead."""
+    axis, amount = move.move.split("_")[0], abs(move.amount or 0.0)
+    if axis in ("pan", "tilt"):
+        return float(np.radians(amount)) * focal_ratio
+    if axis == "roll":
+        return float(np.radians(amount)) * OFF_MIDDLE
+    if axis == "zoom":
+        return abs(float(np.log(max(amount, 1e-6)))) * OFF_MIDDLE
+    return amount * OFF_MIDDLE if axis == "dolly" else amount
 
 
 def confidence_of(runs: list[Run], rates: Rates, told: float) -> float:

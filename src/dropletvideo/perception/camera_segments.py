@@ -31,6 +31,7 @@ NEEDED_TURN, LESS_TURN = 2.5, 0.35
 """Nor is there where turning alone turns by this many deviations of a point, and travelling by less than this share."""
 SOFT_NOISE_PX, SMOOTH_PARALLAX, NEIGHBOURS = 0.8, 0.45, 6
 """In pictures so soft that points are uncertain by more than this, travel must also leave residuals so smooth."""
+SURELY_BELOW, SURE_RATIO = 0.8, 1.8
 TURN_SHARE, NEAR_BELOW = 0.5, 0.6
 """Share of points explained by turning below which, or of unexplained points with such below them above which, there
 is no such doubt: what travel moves most lies low in the picture."""
@@ -131,6 +132,8 @@ def _shows_travel(span: list[Window], answer: Travelled, lens: Lens) -> bool:
     below = [window.near_below for window in span if window.near_below is not None]
     trusted = share < TURN_SHARE or (len(below) > 0 and float(np.mean(below)) > NEAR_BELOW)
     ratio = TRAVEL_RATIO if trusted or _needs_no_turn(span, answer, lens) else DOUBTED_RATIO
+    if below and float(np.mean(below)) > SURELY_BELOW:
+        ratio = SURE_RATIO
     return bool(turning > ratio * max(answer.cost, 0.9))
 
 
