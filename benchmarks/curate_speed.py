@@ -1,12 +1,15 @@
-"""Curation against decoding alone, in CPU seconds, and peak memory against video length.
+"""Curation against decoding alone and against what scripts do today, in CPU seconds; peak memory against length.
 
     python benchmarks/curate_speed.py                      # makes 720p30 footage, 10 s and 40 s
     python benchmarks/curate_speed.py a.mp4 b.mp4          # given videos; memory still on made footage
     python benchmarks/curate_speed.py --out benchmarks/results/curate_speed.jsonl
 
-Decoding alone is PyAV's sequential decode in one thread with every frame brought to RGB at short side 256; curation
-is the recipe `cpu` in one process. Each measurement runs in a fresh process that counts its own CPU seconds after
-imports and once warmed up on a short clip. One JSON row each, with command and machine.
+Decoding alone is PyAV's sequential decode in one thread with every frame brought to RGB at short side 256. Curation is
+the recipe `cpu`, and then every stage that needs no weights, in one process. The scripts' way is PySceneDetect's
+content detector at its own settings and then a pass of Farneback flow at full size and 2 frames per second (OpenCV, one
+thread); it needs the package `scenedetect` and is left out without it. Each measurement runs in a fresh process that
+counts its own CPU seconds after imports and once warmed up on a short clip. One JSON row each, with command and
+machine.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,18 +50,66 @@ def decode_alone(paths: list[str], _: str) -> dict[str, Any]:
     return {"frames": frames}
 
 
-def curate_all(paths: list[str], out: str) -> dict[str, Any]:
-    """All stages of the recipe `cpu`, in this process."""
+def curate_all(paths: list[str], out: str, recipe: str = "cpu") -> dict[str, Any]:
+    """All stages of a recipe, in this process."""
     from dropletvideo.curate.run import curate
 
-    done = curate(paths, Path(out), recipe=RECIPE, in_process=True, with_report=False).summary
+    done = curate(paths, Path(out), recipe=recipe, in_process=True, with_report=False).summary
     stages = {name: round(seconds, 3) for name, seconds in done.cpu_seconds.items()}
     return {"clips": done.clips, "frames": done.decoded_frames, "decodes": done.decodes, "cpu_by_stage": stages}
 
 
-RECIPE = "cpu"
+def curate_weight_free(paths: list[str], out: str) -> dict[str, Any]:
+    """Every stage that needs no weights, in this process."""
+    import yaml
 
-MEASURES: dict[str, Callable[[list[str], str], dict[str, Any]]] = {"decode_alone": decode_alone, "curate": curate_all}
+    from dropletvideo.curate.recipe import load_recipe
+
+    whole = load_recipe("cpu").model_dump(mode="json")
+    whole["stages"] |= {name: {} for name in FURTHER_STAGES}
+    recipe = Path(out).with_suffix(".yaml")
+    recipe.parent.mkdir(parents=True, exist_ok=True)
+    recipe.write_text(yaml.safe_dump(whole, sort_keys=False))
+    return curate_all(paths, out, str(recipe))
+
+
+def scripts_way(paths: list[str], _: str) -> dict[str, Any]:
+    """Cuts by PySceneDetect, then mean Farneback flow of the whole picture; every video is decoded twice."""
+    import cv2
+    from scenedetect import ContentDetector, detect
+
+    clips, pairs = 0, 0
+    for path in paths:
+        clips += max(1, len(detect(path, ContentDetector())))
+        pairs += len(farneback(cv2.VideoCapture(path)))
+    return {"clips": clips, "flow_pairs": pairs, "decodes": 2 * len(paths)}
+
+
+def farneback(capture: Any) -> list[float]:
+    """Mean flow magnitude in px of pairs of frames half a second apart, at the size of the file."""
+    import cv2
+
+    step = max(1, round((capture.get(cv2.CAP_PROP_FPS) or 25) / FLOW_RATE))
+    number, before, found = 0, None, []
+    while capture.grab():
+        if number % step == 0:
+            gray = cv2.cvtColor(capture.retrieve()[1], cv2.COLOR_BGR2GRAY)
+            if before is not None:
+                flow = cv2.calcOpticalFlowFarneback(before, gray, None, 0.5, 3, 15, 3, 5, 1.2, 0)
+                found.append(float(np.linalg.norm(flow, axis=2).mean()))
+            before = gray
+        number += 1
+    return found
+
+
+FURTHER_STAGES = ("overlay_text", "colour_extremes", "watermark")
+FLOW_RATE = 2
+MEASURES: dict[str, Callable[[list[str], str], dict[str, Any]]] = {
+    "decode_alone": decode_alone,
+    "curate": curate_all,
+    "curate_weight_free": curate_weight_free,
+    "scripts_way": scripts_way,
+}
 
 
 def _child(name: str, paths: list[str], warm: str, out: str, pipe: Any) -> None:
@@ -148,6 +200,13 @@ def _cpu_name() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown CPU")
 
 
+def _faster(result: dict[str, Any], taken: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """How often as fast as the scripts' way, where that was measured."""
+    if "scripts_way" not in taken:
+        return {}
+    return {"times_as_fast_as_scripts": round(taken["scripts_way"]["cpu_seconds"] / result["cpu_seconds"], 2)}
+
+
 def main() -> None:
     """Take all measurements and print a row each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -160,9 +219,14 @@ def main() -> None:
         long = make_footage(Path(folder) / "long.mp4", options.seconds * 4)
         warm = make_footage(Path(folder) / "warm.mp4", 2.0)
         paths = options.videos or [short]
-        alone, curated = measure("decode_alone", paths, warm), measure("curate", paths, warm)
-        ratio = round(alone["cpu_seconds"] / curated["cpu_seconds"], 3)
-        rows = [row("decode_alone", paths, alone), row("curate", paths, curated, rate_of_decoding_alone=ratio)]
+        alone, rows = measure("decode_alone", paths, warm), []
+        rows.append(row("decode_alone", paths, alone))
+        ways = ["curate", "curate_weight_free"] + ["scripts_way"] * bool(find_spec("scenedetect"))
+        taken = {name: measure(name, paths, warm) for name in ways}
+        for name, result in taken.items():
+            share = round(alone["cpu_seconds"] / result["cpu_seconds"], 3)
+            rows.append(row(name, paths, result, rate_of_decoding_alone=share, **_faster(result, taken)))
+        curated = taken["curate"]
         once = curated if paths == [short] else measure("curate", [short], warm)
         four = measure("curate", [long], warm)
         growth = round(four["peak_rss_mib"] - once["peak_rss_mib"], 1)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dropletvideo.perception.flow import dense_flow, gray
+from dropletvideo.perception.flow import dense_flow, gray, mean_length
 from dropletvideo.perception.judge import Chunk, Features, Frames
 
 SLOW_RATE = 2.0
@@ -71,5 +71,5 @@ class MotionJudge:
             return
         now = gray(frame)
         if state.kept is not None and ticks == state.ticks + 1:  # a longer pair would be another measure
-            state.slow.append(float(np.sqrt((dense_flow(state.kept, now) ** 2).sum(axis=-1)).mean()))
+            state.slow.append(mean_length(dense_flow(state.kept, now)))
         state.ticks, state.kept = ticks, now
