@@ -35,41 +35,44 @@ def size_for(height: int, width: int) -> tuple[int, int]:
 
 
 class ImagingQuality:
-    """See the module text.
+    """See the module text; where no frame shrinks, both columns come from one forward a frame.
 
     Args:
-        even: average where a frame shrinks.
         path: the folder of programs; looked for among the weights by default.
     """
 
+    name = "imaging_quality"
     version = 1
-    columns: Mapping[str, type] = {}
     weights = (WEIGHTS,)
     needs: Frames | Features = Frames(rate=None, short_side=None)
+    columns: Mapping[str, type] = {"imaging_quality": float, "imaging_quality_even": float}
 
-    def __init__(self, *, even: bool = False, path: str | Path | None = None) -> None:
-        self.name = "imaging_quality_even" if even else "imaging_quality"
-        self.even, self.path = even, path
-        self.columns = {self.name: float}
+    def __init__(self, path: str | Path | None = None) -> None:
+        self.path = path
 
-    def start(self, row: Mapping[str, Any]) -> list[float]:  # noqa: ARG002  asks nothing of the row
-        """Scores so far."""
+    def start(self, row: Mapping[str, Any]) -> list[tuple[float, float]]:  # noqa: ARG002  asks nothing of the row
+        """Scores so far, of both columns."""
         return []
 
-    def update(self, state: list[float], chunk: Chunk) -> None:
+    def update(self, state: list[tuple[float, float]], chunk: Chunk) -> None:
         """Score the frames one by one, as the program was traced."""
         for frame in chunk.frames:
-            state.append(self._score(frame))
+            size = size_for(frame.shape[0], frame.shape[1])
+            plain = self._score(frame, size, averaged=False)
+            shrinks = size != tuple(frame.shape[:2])
+            state.append((plain, self._score(frame, size, averaged=True) if shrinks else plain))
 
-    def _score(self, frame: NDArray[np.uint8]) -> float:
+    def _score(self, frame: NDArray[np.uint8], size: tuple[int, int], *, averaged: bool) -> float:
         import torch
 
-        size = size_for(frame.shape[0], frame.shape[1])
         program, device = shaped_program(WEIGHTS, f"{size[0]}x{size[1]}", self.path)
-        pixels = by_tensor(frame[None], size, "bilinear", antialias=self.even) / 255
+        pixels = by_tensor(frame[None], size, "bilinear", antialias=averaged) / 255
         with torch.inference_mode():
             return float(program(pixels.to(device)))
 
-    def finish(self, state: list[float]) -> dict[str, Any]:
-        """Mean over the frames."""
-        return {self.name: round(float(np.mean(state)), 5) if state else None}
+    def finish(self, state: list[tuple[float, float]]) -> dict[str, Any]:
+        """Means over the frames."""
+        if not state:
+            return dict.fromkeys(self.columns)
+        means = np.mean(state, axis=0)
+        return {name: round(float(mean), 5) for name, mean in zip(self.columns, means, strict=True)}

@@ -154,7 +154,7 @@ def matched(
     if len(one[0]) < 2 or len(other[0]) < 2:
         return np.zeros((0, 2)), np.zeros((0, 2))
     cv2.setRNGSeed(0)
-    index = cv2.FlannBasedMatcher({"algorithm": 1, "trees": 5}, {"checks": 50})  # type: ignore[arg-type]
+    index = cv2.FlannBasedMatcher({"algorithm": 1, "trees": 5}, {"checks": 50})
     good = [
         pair[0]
         for pair in index.knnMatch(one[1], other[1], k=2)

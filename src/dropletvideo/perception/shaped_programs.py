@@ -34,6 +34,5 @@ def shaped_program(name: str, shape: str, path: str | Path | None = None) -> tup
         if (file := folder / f"{shape}{suffix}").is_file():
             return load_program(name, file)
     there = sorted(file.stem for file in folder.iterdir() if file.suffix in _SUFFIXES)
-    raise WeightsError(
-        f"{folder} has no program for {shape} (it has {', '.join(there) or 'none'}): export one by {named(name).made_by}"
-    )
+    has = ", ".join(there) or "none"
+    raise WeightsError(f"{folder} has no program for {shape} (it has {has}): export one by {named(name).made_by}")
