@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,11 @@ from dropletvideo.perception.camera_solve import refocus
 from dropletvideo.perception.camera_subject import turns_in_place
 from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_unclear import class_either_way, split_unclear
-from dropletvideo.perception.camera_windows import calibrate, make_pairs, make_windows
+from dropletvideo.perception.camera_windows import HOP_SECONDS, Pair, calibrate, make_pairs, make_windows
 from dropletvideo.perception.judge import Chunk, Features, Frames
 
 SHORT_SIDE = 256
-MIN_TOLD = 0.5
+MIN_TOLD = 0.4
 """Share of the clip's length that pairs with enough points must cover, else nothing is said."""
 LOST, KEPT = 0.1, 0.5
 """Share of points kept from one sampled frame to the next below which the picture was replaced, if its neighbours
@@ -80,7 +81,7 @@ class CameraJudge:
         has_edit = bool(state.row.get("has_edit")) or _picture_replaced(tracks)
         pairs = make_pairs(tracks)
         duration = tracks.frames[-1].time - tracks.frames[0].time if tracks.frames else 0.0
-        told = sum(pair.end - pair.start for pair in pairs) / duration if duration > 0 else 0.0
+        told = _covered(pairs) / duration if duration > 0 else 0.0
         if told < MIN_TOLD:
             return _answer("C6" if has_edit else None, [], 0.5 if has_edit else 0.0, 0.0, [])
         ratio = state.row.get("focal_ratio")
@@ -114,6 +115,14 @@ def _picture_replaced(tracks: Tracks) -> bool:
     at = int(kept.argmin())
     near = np.delete(kept[max(at - 2, 0) : at + 3], min(at, 2))
     return bool(kept[at] < LOST and near.min() > KEPT)
+
+
+def _covered(pairs: list[Pair]) -> float:
+    """Seconds that the pairs stand for: from each to the next, unless some between them are missing."""
+    if not pairs:
+        return 0.0
+    steps = [min(after.start - pair.start, max(HOP_SECONDS)) for pair, after in pairwise(pairs)]
+    return sum(steps) + pairs[-1].end - pairs[-1].start
 
 
 def _answer(
