@@ -1,6 +1,6 @@
 """Curation at scale: two workers against one, an hour of video in bounded memory, what a resumed run repeats.
 
-    python benchmarks/curate_scale.py workers --seconds 20 --videos 8      # wall seconds: on a free machine
+    python benchmarks/curate_scale.py workers --seconds 20 --videos 8     # wall seconds: on a free machine
     python benchmarks/curate_scale.py hour --minutes 60                    # one file of 720p30 in one worker
     python benchmarks/curate_scale.py resume --videos 24                   # killed in the middle, run again
     python benchmarks/curate_scale.py workers --out benchmarks/results/curate_scale.jsonl
@@ -111,7 +111,7 @@ def main() -> None:
     """Take the measurement asked for and print its row."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=WAYS)
-    parser.add_argument("--videos", type=int, default=8)
+    parser.add_argument("--videos", type=int, default=24)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each video")
     parser.add_argument("--minutes", type=float, default=60.0, help="length of the long one")
     parser.add_argument("--out", type=Path, help="append the row to this file")

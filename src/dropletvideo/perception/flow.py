@@ -33,7 +33,7 @@ def dense_flow(earlier: Gray, later: Gray) -> NDArray[np.float32]:
 
 
 def mean_length(flow: NDArray[np.float32]) -> float:
-    """Mean length in pixels of the vectors H,W,2; planes are squared apart: a sum along axis 2 takes ten times as long."""
+    """Mean length in pixels of the vectors H,W,2; a sum along axis 2 would take ten times as long as planes apart."""
     across, down = flow[..., 0], flow[..., 1]
     return float(np.sqrt(across * across + down * down).mean())
 
