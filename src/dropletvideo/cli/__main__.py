@@ -31,6 +31,7 @@ VERBS: dict[str, str] = {
     "generate": "an image and a sentence in, a video out",
     "inspect": "what a generated video says of itself",
     "calibrate": "measure what a model's M does, for --speed",
+    "label": "camera classes by people: files, a page, converters, scores",
     "measure": "all weight-free measurements of video files",
     "evaluate": "score generated videos beside baselines",
     "compare": "two evaluations side by side, with paired differences",

@@ -27,9 +27,11 @@ def train_classifier(  # noqa: PLR0917 - the options of the verb
     held_out_seed: Annotated[
         int, typer.Option("--held-out-seed", help="their first seed; 1,000,000 or above")
     ] = 1_000_000,
-    steps: Annotated[int, typer.Option("--steps", min=1)] = 1500,
+    steps: Annotated[int, typer.Option("--steps", min=1)] = 600,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = 16,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="1e-3, or 1e-4 from Kinetics")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", help="1.5e-3, or 1e-4 from Kinetics")
+    ] = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", metavar="a.b=c", help="change any other setting of the run")
     ] = None,
@@ -65,7 +67,7 @@ def train_classifier(  # noqa: PLR0917 - the options of the verb
         "steps": steps,
         "batch_size": batch_size,
         "seed": seed,
-        "optim": {**classifier.OPTIM, "learning_rate": learning_rate or (1e-3 if path == "random" else 1e-4)},
+        "optim": {**classifier.OPTIM, "learning_rate": learning_rate or (1.5e-3 if path == "random" else 1e-4)},
     }
     config = parse(with_settings(content, change or []), classifier.ClassifierConfig)
     result = classifier.run(config, out, fresh=fresh, workers=workers, device=device)

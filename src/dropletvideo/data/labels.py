@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dropletvideo.errors import ConfigError
+from dropletvideo.media.seeking import frames_from, read_frame_table
 from dropletvideo.moves import CameraClass
 
 FORMAT = "droplet-labels"
@@ -124,7 +125,7 @@ def merged(first: Labels, second: Labels) -> Labels:
     return first.model_copy(update={"clips": clips})
 
 
-def by_span(labels: Labels) -> Iterator[tuple[tuple[str, tuple[int, int] | None], Label]]:
-    """(file name, span) of every label that has a class: how labels of files meet the clips of a catalog."""
-    for key, label in labels.given().items():
-        yield (Path(label.video or key).name, label.span), label
+def frames_in(path: str | Path) -> int:
+    """Frames of a file: by its packets where they tell, else by decoding it."""
+    table = read_frame_table(path)
+    return len(table.pts) if table is not None else sum(1 for _ in frames_from(path))

@@ -51,6 +51,22 @@ def build_network(config: NetworkConfig, *, drop_path: float = 0.1) -> nn.Module
     return network
 
 
+def start_at_random(network: nn.Module) -> None:
+    """Random weights that a few minutes can train; draws from torch's generator.
+
+    Filters of the first layer see no brightness, and half of them see only change in time: tokens are normalised, and
+    brightness would drown both. Matrices have deviation 1/sqrt(inputs), not 0.02, which small widths never leave.
+    """
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=module.in_features**-0.5)
+        filters = network.get_parameter("patch_embed.proj.weight")
+        filters -= filters.mean(dim=(1, 2, 3, 4), keepdim=True)
+        half = filters[: len(filters) // 2]
+        half -= half.mean(dim=2, keepdim=True)
+
+
 def start_from_kinetics(network: nn.Module, path: str | Path) -> None:
     """Give a network the tensors of torchvision's file, all but its head of 400 actions.
 

@@ -23,7 +23,12 @@ from torch import nn
 from dropletvideo import runtime
 from dropletvideo.data.label_score import ClassScore, score_classes
 from dropletvideo.errors import ConfigError, WeightsError
-from dropletvideo.perception.camera_class_network import build_network, start_from_kinetics, write_classifier
+from dropletvideo.perception.camera_class_network import (
+    build_network,
+    start_at_random,
+    start_from_kinetics,
+    write_classifier,
+)
 from dropletvideo.perception.camera_class_swin import NetworkConfig, size_named
 from dropletvideo.train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from dropletvideo.train.classifier_bank import Bank
@@ -45,7 +50,7 @@ logger = logging.getLogger(__name__)
 
 KEPT_FRAMES = 1.5
 """Frames kept of a training clip over those of a window: parts of a clip are shown at their own pace."""
-OPTIM = {"learning_rate": 1e-3, "warmup_steps": 50, "decay_from": 0.3, "weight_decay": 0.05}
+OPTIM = {"learning_rate": 1.5e-3, "warmup_steps": 50, "decay_from": 0.3, "weight_decay": 0.05}
 """Where a run differs from the optimizer's own defaults."""
 
 
@@ -70,7 +75,7 @@ class ClassifierConfig(BaseModel):
     held_out_seed: int = 1_000_000
     held_out_shots: int = Field(default=120, ge=0)
     start: str = "random"
-    steps: int = Field(default=1500, ge=1)
+    steps: int = Field(default=600, ge=1)
     batch_size: int = Field(default=16, ge=1)
     optim: OptimConfig = Field(default_factory=lambda: OptimConfig.model_validate(OPTIM))
     drop_path: float = Field(default=0.1, ge=0, lt=1)
@@ -185,7 +190,9 @@ class ClassifierTrainer:
         self.learnt, self.held_out = learnt, held_out
         self.shape = config.network
         self.network: nn.Module = build_network(self.shape, drop_path=config.drop_path)
-        if config.start != "random":
+        if config.start == "random":
+            start_at_random(self.network)
+        else:
             start_from_kinetics(self.network, config.start)
         self.network.to(device).train()
         self.optimizer = build_optimizer(self.network.parameters(), config.optim)

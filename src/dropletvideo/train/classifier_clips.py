@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo import media
-from dropletvideo.data.labels import Labels, read_labels, video_of
+from dropletvideo.data.labels import Labels, frames_in, read_labels, video_of
 from dropletvideo.errors import ConfigError
-from dropletvideo.media.seeking import frames_from, read_frame_table
 from dropletvideo.moves import CAMERA_CLASSES, CameraClass
 from dropletvideo.world.config import EVALUATION_SEED_START, WorldConfig, check_training_seed
 from dropletvideo.world.editing import Cut, FootageConfig, draw_cut
@@ -212,7 +211,7 @@ class FileClips:
         info = media.probe(path)
         if self.is_learnt:
             _refuse_evaluation_footage(path)
-        start, end = span or (0, _frame_count(path))
+        start, end = span or (0, frames_in(path))
         return _FileClip(path, start, end - start, info.source_fps, classes)
 
     def name(self, number: int) -> str:
@@ -272,11 +271,6 @@ def _refuse_evaluation_footage(path: str) -> None:
     told = media.read_metadata(path) or {}
     if told.get("made_by") == "droplet world" and isinstance(told.get("seed"), int):
         check_training_seed(told["seed"])
-
-
-def _frame_count(path: str) -> int:
-    table = read_frame_table(path)
-    return len(table.pts) if table is not None else sum(1 for _ in frames_from(path))
 
 
 def _sized(height: int, width: int, side: int) -> tuple[int, int]:

@@ -17,8 +17,8 @@ from dropletvideo.train.classifier_clips import CLASSES, Frames
 
 WHOLE_SHARE = 0.5
 """Share of the windows that show the whole clip where a part has a known class too."""
-LEAST_CROP, MOST_NOISE, BLUR_SHARE = 0.8, 8.0, 0.3
-GAIN, SHIFT = (0.7, 1.3), 30.0
+LEAST_CROP, MOST_NOISE = 0.8, 3.0
+GAIN, SHIFT = (0.85, 1.15), 15.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def cropped(frames: Frames, crop: int) -> Frames:
 
 
 def changed(frames: Frames, crop: int, numbers: np.random.Generator) -> Frames:
-    """Frames F,S,S,3 mirrored, reversed in time, cut, tinted, blurred and made noisy: F,crop,crop,3.
+    """Frames F,S,S,3 mirrored, reversed in time, cut, tinted and made noisy: F,crop,crop,3.
 
     None of it changes a class of C1 to C6: they name no side and no direction of time, and one cut and tint for all
     frames adds no motion.
@@ -73,14 +73,12 @@ def changed(frames: Frames, crop: int, numbers: np.random.Generator) -> Frames:
     side = frames.shape[1]
     cut = round(side * float(numbers.uniform(LEAST_CROP, 1.0)))
     top, left = (int(numbers.integers(0, side - cut + 1)) for _ in range(2))
-    blur = float(numbers.uniform(0.3, 1.0)) if numbers.random() < BLUR_SHARE else 0.0
     gain = numbers.uniform(*GAIN, 3).astype(np.float32) * np.float32(numbers.uniform(*GAIN))
     shift = np.float32(numbers.uniform(-SHIFT, SHIFT))
     noise = float(numbers.uniform(0, MOST_NOISE))
     out = []
     for frame in frames[:, top : top + cut, left : left + cut]:
         small = cv2.resize(np.ascontiguousarray(frame), (crop, crop), interpolation=cv2.INTER_LINEAR)
-        small = cv2.GaussianBlur(small, (0, 0), blur) if blur else small
         grain = numbers.standard_normal(small.shape, dtype=np.float32) * noise
         out.append(np.clip(small.astype(np.float32) * gain + shift + grain, 0, 255).astype(np.uint8))
     return np.stack(out)
