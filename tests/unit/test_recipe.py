@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from dropletvideo.curate.recipe import load_recipe
+from dropletvideo.curate.recipe import load_recipe, recipe_names
+from dropletvideo.curate.shipped import shipped_selection
 from dropletvideo.errors import ConfigError
+from dropletvideo.tables.order import order
 
 
 def test_the_shipped_recipe_loads_by_name_and_changes_reach_the_stage():
@@ -56,3 +60,33 @@ def test_a_gate_reaches_its_stage_and_is_no_parameter(tmp_path):
     stage = load_recipe(str(path)).build()[1]
     assert stage.gate == "duration_seconds > 2"
     assert "gate" not in stage.params
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_shipped_recipe_is_whole_and_its_stages_hold_no_limit_of_what_is_kept(name):
+    recipe = load_recipe(name)
+    assert recipe.description
+    assert recipe.selections
+    built = recipe.build()
+    order(built)
+    assert [stage.name for stage in built] == list(recipe.stages)
+    for stage, own in recipe.stages.items():
+        assert not {key for key in own if key.startswith(("keep", "drop"))}, stage
+
+
+def test_a_selection_without_a_body_is_the_shipped_one(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("stages: {segment:}\nselections: {miradata-tier2:}\n")
+    assert load_recipe(str(path)).selections["miradata-tier2"] == shipped_selection("miradata-tier2")
+    path.write_text("stages: {segment:}\nselections: {miradata-tier6:}\n")
+    with pytest.raises(ConfigError, match="did you mean miradata-tier"):
+        load_recipe(str(path))
+
+
+def test_a_costly_stage_of_the_papers_recipes_stands_behind_a_gate_that_reads_no_learned_column():
+    for name in ("dropletvideo", "miradata"):
+        recipe = load_recipe(name)
+        assert {"captions"} < set(recipe.gates)
+        learned = {column for stage in recipe.build() if stage.lacks for column in stage.columns}
+        for stage, gate in recipe.gates.items():
+            assert not learned & set(re.findall(r"\w+", gate)), f"{stage} would be skipped with what it waits for"
