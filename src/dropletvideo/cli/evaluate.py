@@ -87,6 +87,49 @@ def evaluate(  # noqa: PLR0917 - one option each
     _say_last_word(evaluation, folder)
 
 
+@app.command("validate")
+def validate_metrics(
+    out: Annotated[Path, typer.Option(help="folder for videos, validation.json, validation.html and validation.md")],
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", "--metrics", help="only these: a,b or given again")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="rendered clips for each camera move")] = 1,
+    levels: Annotated[int, typer.Option(min=2, help="sizes of each fault beside none")] = 4,
+    seed: Annotated[int, typer.Option(help="first scene seed")] = 1_100_000,
+    workers: Annotated[int, typer.Option(min=1, help="processes that render and measure")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print all claims as JSON")] = False,
+) -> None:
+    """Hold the metrics against rendered truth with injected faults: do they react where they must, and only there?
+
+    Example: droplet evaluate validate --out validation --workers 2
+
+    Exit code 3 says that some claims do not hold.
+    """
+    import json
+
+    from dropletvideo import runtime
+    from dropletvideo.evaluate.score import EvaluateConfig
+    from dropletvideo.evaluate.validation import ValidationConfig, validate
+    from dropletvideo.evaluate.validation_page import markdown, write_validation
+
+    runtime.set_up_logging()
+    names = _names(metric) if metric else None
+    config = ValidationConfig(count=count, levels=levels, seed=seed, metrics=names)
+    found = validate(out, config, EvaluateConfig(metrics=names, workers=workers))
+    write_validation(found, out / "validation.html")
+    (out / "validation.md").write_text(markdown(found), encoding="utf-8")
+    broken = [claim for claim in found["claims"] if not claim["holds"]]
+    if as_json:
+        typer.echo(json.dumps(found, default=str))
+    else:
+        typer.echo(f"{len(found['claims']) - len(broken)} of {len(found['claims'])} claims hold")
+        for claim in broken:
+            typer.echo(f"does not hold: {claim['column']} {claim['wanted']} under {claim['fault']}")
+    typer.echo(str(out / "validation.html"), err=True)
+    if broken:
+        raise typer.Exit(3)
+
+
 importers = typer.Typer(no_args_is_help=True, help="Make a manifest of a published benchmark's files.")
 app.add_typer(importers, name="import")
 
