@@ -18,14 +18,14 @@ SIDES = (384, 512)
 
 
 def write_programs(folder: Path) -> None:
-    """All of them, for the sizes and lengths that the contract tests use; needs `clip-vit-l-14` and `raft-large`."""
+    """All of them, for the sizes and lengths that tests use; needs `clip-vit-l-14` and `raft-large`."""
     write_dino(folder / "dino-vit-b-16")
     shutil.copytree(folder / "clip-vit-l-14", folder / "clip-vit-b-32", dirs_exist_ok=True)
     shutil.copy(folder / WEIGHTS["raft-large"].file, folder / WEIGHTS["raft-things"].file)
     save(Colours(), folder / WEIGHTS["dreamsim"].file, torch.zeros(1, 3, 224, 224))
     write_amt(folder / "amt-s", ["64x96"])
-    write_musiq(folder / "musiq-spaq", ["64x85"])
-    write_tracks(folder, [2, 13])
+    write_musiq(folder / "musiq-spaq", ["64x85", "64x96", "256x512"])
+    write_tracks(folder, [2, 9, 13])
     save(Pooled(), folder / "viclip" / "video.pt", torch.zeros(1, 8, 3, 224, 224))
     save(Words(), folder / "viclip" / "text.pt", torch.zeros(1, 32, dtype=torch.int64))
 
