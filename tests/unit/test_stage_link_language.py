@@ -1,4 +1,4 @@
-"""Vision-language models as judges of a stitch: real servers on loopback, nothing paid twice, no answer joins nothing."""
+"""Vision-language models as judges of a stitch: real servers on loopback; nothing paid twice, nothing joined unsaid."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_answers_are_kept_and_not_paid_for_twice(tmp_path, video):
 
 def test_a_spent_budget_ends_the_run_and_leaves_the_rest_open(tmp_path, video):
     priced = {"price_per_million_prompt_tokens": 1000.0, "max_cost": 0.5}
-    with serving([YES]) as server, pytest.raises(DropletError, match="max_cost=0.5"):
+    with serving([YES]) as server, pytest.raises(DropletError, match=r"max_cost=0\.5"):
         run(tmp_path, video, [server], join=False, **priced)
     assert len(server.bodies) == 1
     with serving([YES]) as server:
