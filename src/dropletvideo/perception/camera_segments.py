@@ -175,6 +175,8 @@ MIN_TOLD = 3
 STEP = np.array([0.6, 0.6, 0.8, 0.012, 0.015, 0.015, 0.03, 0.6])
 """Change of each rate that counts as one unit of noise, at least (columns of `Rates.values`)."""
 PIECE_PRICE = 25.0
+NEAR_CHANGE = 2
+"""Windows on either side of a change that are looked at for its moment."""
 
 
 def pieces_of(values: Array, seconds: float) -> list[tuple[int, int]]:
@@ -212,7 +214,23 @@ def smooth(rates: Rates, windows: list[Window]) -> tuple[Rates, list[tuple[int, 
         spread[first:end] = np.mean(spread[agree])
         travels[first:end] = most
     speed = np.linalg.norm(values[:, 4:7], axis=1)
-    return replace(rates, values=values, spread=spread, speed=speed, travels=travels), pieces
+    starts, ends = _moments(rates, values, pieces)
+    return replace(rates, starts=starts, ends=ends, values=values, spread=spread, speed=speed, travels=travels), pieces
+
+
+def _moments(rates: Rates, values: Array, pieces: list[tuple[int, int]]) -> tuple[Array, Array]:
+    """Starts and ends of the windows with the changes between pieces where the rates about them say: a window across a
+    change shows both sides by their share of its time."""
+    starts, ends = rates.starts.copy(), rates.ends.copy()
+    for (first, at), (_, end) in pairwise(pieces):
+        near = np.arange(max(first, at - NEAR_CHANGE), min(end, at + NEAR_CHANGE))
+        step = (values[at] - values[at - 1]) / STEP
+        after = ((rates.values[near] - values[at - 1]) / STEP) @ step / max(float(step @ step), 1e-9)
+        lasts = rates.ends[near] - rates.starts[near]
+        moment = float(rates.starts[near[0]] + ((1 - np.clip(after, 0, 1)) * lasts).sum())
+        low, high = (rates.starts[at - 1] + rates.ends[at - 1]) / 2, (rates.starts[at] + rates.ends[at]) / 2
+        starts[at] = ends[at - 1] = float(np.clip(moment, low, high))
+    return starts, ends
 
 
 def with_arcs(rates: Rates, focal_px: float, short_side: int) -> Rates:
