@@ -2,7 +2,7 @@
 "use strict";
 const given = JSON.parse(document.getElementById("labels").textContent);
 const keys = Object.keys(given.labels.clips);
-const store = "droplet-labels " + given.name;
+const store = given.store;
 const state = {at: 0, clips: {}};
 const $ = (id) => document.getElementById(id);
 

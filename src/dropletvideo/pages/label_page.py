@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from hashlib import blake2b
 from html import escape
 from importlib import resources
 from typing import Any, TypedDict
@@ -35,9 +36,10 @@ def label_page(labels: Mapping[str, Any], places: Mapping[str, Place], classes: 
         labels: the label file as JSON; every entry of `clips` has `classes`.
         places: by key of a clip.
         classes: class to meaning, in the order of the digits.
-        name: of the file that the button saves; what the browser keeps is kept under it.
+        name: of the file that the button saves.
     """
-    data = json.dumps({"labels": labels, "places": places, "name": name}, ensure_ascii=False).replace("</", "<\\/")
+    told = {"labels": labels, "places": places, "name": name, "store": _store(name, places)}
+    data = json.dumps(told, ensure_ascii=False).replace("</", "<\\/")
     buttons = "".join(
         f'<button data-class="{one}" aria-pressed="false"><kbd>{number}</kbd> {one} {escape(meaning)}</button>'
         for number, (one, meaning) in enumerate(classes.items(), start=1)
@@ -57,3 +59,8 @@ def label_page(labels: Mapping[str, Any], places: Mapping[str, Place], classes: 
         "would accept too; <kbd>0</kbd> clears; arrows move; <kbd>Space</kbd> plays; <kbd>S</kbd> saves.</p>"
         f'<script type="application/json" id="labels">{data}</script><script>{script}</script></body></html>\n'
     )
+
+
+def _store(name: str, places: Mapping[str, Place]) -> str:
+    """What the browser keeps is kept under this: pages from local files share one store."""
+    return f"droplet-labels {name} {blake2b(repr(sorted(places)).encode(), digest_size=6).hexdigest()}"
