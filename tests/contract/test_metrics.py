@@ -77,6 +77,8 @@ def test_columns_and_judge_names_are_unique():
     assert len(columns) == len(set(columns))
     judges = judges_of(metrics)
     assert len({judge.name for judge in judges}) == len(judges)
+    measured = [column for judge in judges for column in judge.columns]
+    assert len(measured) == len(set(measured)), "one judge would overwrite what another found"
 
 
 @every_metric
