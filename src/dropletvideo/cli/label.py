@@ -78,7 +78,7 @@ def page(
         places[key] = {"src": address, "start": start, "end": end}
     content = found.model_dump(mode="json", exclude={"clips"})
     content["clips"] = {key: forms.label_fields(label) for key, label in found.clips.items()}
-    target.write_text(label_page(content, places, dict(CAMERA_CLASSES), labels.name), encoding="utf-8")
+    target.write_text(label_page(content, places, CAMERA_CLASSES, labels.name), encoding="utf-8")
     typer.echo(f"{target}: open it in a browser; it saves {labels.name}")
 
 

@@ -117,13 +117,14 @@ def score_dataset(dataset: Path, labels: Labels, column: str) -> DatasetScore:
     by_file: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_file.setdefault(Path(str(row["video_path"])).name, []).append(row)
-    pairs, unmatched = [], []
+    pairs: list[tuple[tuple[str, ...], str | None]] = []
+    unmatched: list[str] = []
     for key, label in given.items():
-        row = by_id.get(key) or _clip_of(by_file.get(Path(label.video or key).name, []), label)
-        if row is None:
+        clip = by_id.get(key) or _clip_of(by_file.get(Path(label.video or key).name, []), label)
+        if clip is None:
             unmatched.append(key)
         else:
-            told = row[column]
+            told = clip[column]
             pairs.append((label.classes, str(told) if told in CAMERA_CLASSES else None))
     return DatasetScore(score_classes(pairs), tuple(unmatched))
 

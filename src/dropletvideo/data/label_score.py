@@ -54,7 +54,9 @@ def score_classes(pairs: Iterable[tuple[Sequence[str], str | None]]) -> ClassSco
         confusion.setdefault(str(true), Counter())[told or UNTOLD] += 1
         answers.update(set(accepted))
     right = sum(row[name] for name, row in confusion.items())
-    recall = {name: confusion[name][name] / confusion[name].total() for name in CAMERA_CLASSES if name in confusion}
+    recall = {
+        str(name): confusion[name][name] / confusion[name].total() for name in CAMERA_CLASSES if name in confusion
+    }
     majority = answers.most_common(1)
     count = len(compared)
     return ClassScore(

@@ -29,7 +29,7 @@ class Place(TypedDict):
     end: float | None
 
 
-def label_page(labels: Mapping[str, Any], places: Mapping[str, Place], classes: Mapping[str, str], name: str) -> str:
+def label_page(labels: Mapping[str, Any], places: Mapping[str, Place], classes: Mapping[Any, str], name: str) -> str:
     """The page.
 
     Args:

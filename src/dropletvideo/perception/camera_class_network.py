@@ -62,9 +62,9 @@ def start_at_random(network: nn.Module) -> None:
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=module.in_features**-0.5)
         filters = network.get_parameter("patch_embed.proj.weight")
-        filters -= filters.mean(dim=(1, 2, 3, 4), keepdim=True)
+        filters.sub_(filters.mean(dim=(1, 2, 3, 4), keepdim=True))
         half = filters[: len(filters) // 2]
-        half -= half.mean(dim=2, keepdim=True)
+        half.sub_(half.mean(dim=2, keepdim=True))
 
 
 def start_from_kinetics(network: nn.Module, path: str | Path) -> None:

@@ -29,7 +29,7 @@ from dropletvideo.perception.camera_class_network import (
     start_from_kinetics,
     write_classifier,
 )
-from dropletvideo.perception.camera_class_swin import NetworkConfig, size_named
+from dropletvideo.perception.camera_class_swin import NetworkConfig, normalised, size_named
 from dropletvideo.train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from dropletvideo.train.classifier_bank import Bank
 from dropletvideo.train.classifier_clips import CLASSES, Clips, held_out_shots, labelled_files, training_shots
@@ -38,7 +38,6 @@ from dropletvideo.train.classifier_step import (
     class_weights,
     cropped,
     draw_batch,
-    normalised,
     soft_loss,
     step_numbers,
 )

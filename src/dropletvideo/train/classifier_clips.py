@@ -188,7 +188,8 @@ class _EditedClip:
 
         def render(take: int, seconds: float, scale: float) -> Frames:
             size = round(height * scale), round(width * scale)
-            return render_shot(shots[take], *size, times=np.array([seconds])).frames[0]
+            still: Frames = render_shot(shots[take], *size, times=np.array([seconds])).frames[0]
+            return still
 
         return _square(np.stack([self.cut.frame(int(number), render) for number in numbers]), side)
 
