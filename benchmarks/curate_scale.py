@@ -79,13 +79,13 @@ def resume(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     time.sleep(1.0)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    kept = _rows(folder / "set", "videos")
+    kept = _videos_with_clips(folder / "set")
     second = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return {
         "videos_in_all": options.videos,
         "videos_kept_by_the_killed_run": kept,
         "decodes_of_the_second_run": second["decodes"],
-        "videos_at_the_end": _rows(folder / "set", "videos"),
+        "videos_at_the_end": _videos_with_clips(folder / "set"),
     }
 
 
@@ -94,10 +94,11 @@ def _command(folder: Path, name: str, *more: str) -> list[str]:
     return [tool, "curate", str(folder / "raw"), "--out", str(folder / name), *more]
 
 
-def _rows(dataset: Path, table: str) -> int:
+def _videos_with_clips(dataset: Path) -> int:
     from pyarrow import parquet
 
-    return sum(parquet.read_metadata(part).num_rows for part in (dataset / table).rglob("*.parquet"))
+    parts = (dataset / "clips").rglob("*.parquet")
+    return len({video for part in parts for video in parquet.read_table(part, columns=["video_id"])[0].to_pylist()})
 
 
 WAYS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
