@@ -29,11 +29,12 @@ import pyarrow.parquet as pq
 
 from dropletvideo.curate.recipe import load_recipe
 from dropletvideo.curate.shipped import shipped_selections
+from dropletvideo.files import write_file
 from dropletvideo.moves import CAMERA_CLASSES
 from dropletvideo.tables.catalog import VIDEO_TABLE_COLUMNS, Catalog
 from dropletvideo.tables.clips import CLIP_COLUMNS, DIGEST, STATE, digest_of
 from dropletvideo.tables.order import Level, order
-from dropletvideo.tables.parts import PART_ROWS, arrow_type, part_path, write_file
+from dropletvideo.tables.parts import PART_ROWS, arrow_type, part_path
 from dropletvideo.tables.views import compact
 
 CLIPS_PER_VIDEO = 10

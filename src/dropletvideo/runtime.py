@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import platform
@@ -18,6 +17,7 @@ from typing import Any
 
 from dropletvideo import __version__
 from dropletvideo.errors import ConfigError
+from dropletvideo.files import write_json
 
 DTYPES = ("float32", "bfloat16", "float16")
 _THREAD_VARIABLES = (
@@ -239,8 +239,5 @@ def write_run(
         **more,
     }
     path = Path(folder) / "run.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".run.{os.getpid()}.json")
-    scratch.write_text(json.dumps(record, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    scratch.replace(path)
+    write_json(path, record, default=str)
     return path

@@ -21,14 +21,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from caption_server import PARTS, completion, good, serving
 from PIL import Image
 from pydantic import ValidationError
 from tables_footage import SPANS, segment, write_shots
 
+from caption_server import PARTS, completion, good, serving
+from dropletvideo import files
 from dropletvideo.curate.stages import captions
 from dropletvideo.errors import DropletError, WeightsError
-from dropletvideo.language import ledger
 from dropletvideo.tables import asking, views
 from dropletvideo.tables.asking import AskingEnds
 from dropletvideo.tables.runner import run
@@ -420,12 +420,12 @@ def test_settings_that_do_not_fit_are_refused(values, words):
 
 
 def test_a_full_disk_ends_the_run_instead_of_paying_for_what_cannot_be_kept(tmp_path, video, monkeypatch):
-    def full(_descriptor):
+    def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with serving([good()]) as server:
         with monkeypatch.context() as patched:
-            patched.setattr(ledger, "os", SimpleNamespace(fsync=full))
+            patched.setattr(files.JsonLines, "append", full)
             with pytest.raises(DropletError, match="No space left on device"):
                 curate(tmp_path, video, server, concurrency=1)
         assert len(server.bodies) == 1

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from tables_footage import SPANS, calls, grey, segment, write_shots
 
+from dropletvideo import files
 from dropletvideo.errors import CatalogError, CatalogLocked
 from dropletvideo.tables import clips, parts, views
 from dropletvideo.tables.lock import LOCK_NAME, locked
@@ -123,7 +124,7 @@ def test_a_kill_between_any_two_files_leaves_a_dataset_that_resumes(tmp_path, fo
     class Killed(BaseException):
         pass
 
-    original, written, limit = parts.write_file, 0, 0
+    original, written, limit = files.write_file, 0, 0
 
     def counted(path, write):
         nonlocal written
@@ -137,7 +138,7 @@ def test_a_kill_between_any_two_files_leaves_a_dataset_that_resumes(tmp_path, fo
     while not finished:
         limit, written, folder = limit + 1, 0, tmp_path / str(limit)
         with monkeypatch.context() as patch:
-            patch.setattr(parts, "write_file", counted)
+            patch.setattr(files, "write_file", counted)
             try:
                 run(folder, footage[:2], plain, timeout_seconds=None, flush_seconds=0.0)
                 finished = True

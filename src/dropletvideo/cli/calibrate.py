@@ -38,10 +38,10 @@ def calibrate(  # noqa: PLR0917 - the options of the verb
     """
     from dropletvideo import runtime
     from dropletvideo.cli.libraries import quiet_libraries
+    from dropletvideo.files import write_text
     from dropletvideo.generate import calibration as calibrating
     from dropletvideo.generate.calibration_page import write_page
     from dropletvideo.generate.opened import Setup
-    from dropletvideo.generate.provenance import write_whole
 
     runtime.set_up_logging()
     quiet_libraries()
@@ -56,7 +56,7 @@ def calibrate(  # noqa: PLR0917 - the options of the verb
     setup = Setup(model=model, device=device, dtype=dtype)
     found = calibrating.calibrate(setup, out, plan)
     speeds = calibrating.check_speeds(setup, found, out, plan) if check and found.follows else []
-    write_whole(
+    write_text(
         out / "calibration.json", json.dumps({**found.model_dump(mode="json"), "check": speeds}, indent=2) + "\n"
     )
     page = write_page(out / "calibration.html", model, found, out / "videos", speeds)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from dropletvideo import runtime
@@ -26,6 +26,7 @@ from dropletvideo.curate.ledger import STATES, Ledger, State
 from dropletvideo.curate.lists import BadRow, is_list, read_list
 from dropletvideo.curate.storage import WEB, is_remote, protocol_of, videos_under
 from dropletvideo.errors import ConfigError, DropletError
+from dropletvideo.files import why_not, write_file
 from dropletvideo.tables.lock import locked
 
 LEDGER, CLIPS, VIDEOS = "ledger.jsonl", "clips.jsonl", "videos"
@@ -276,22 +277,21 @@ class _Visit:
         for attempt in range(1, self.manners.attempts + 1):
             self.pacer.wait(host)
             _sweep(stem)
+            wait = None
             try:
                 found = self.download(url, stem.with_name(f"{_PARTIAL}{stem.name}"))
                 break
             except Unreachable:
-                self.pacer.asked(host, min(MAX_WAIT_SECONDS, self.manners.pause_seconds * 2**attempt))
+                wait = min(MAX_WAIT_SECONDS, self.manners.pause_seconds * 2**attempt)
                 if attempt == self.manners.attempts:
                     raise
             except Blocked as error:
-                wait = error.retry_after
-                self.pacer.asked(host, wait if wait is not None else self.manners.pause_seconds * 2**attempt)
-                if wait is None or wait > MAX_WAIT_SECONDS or attempt == self.manners.attempts:
+                told = error.retry_after
+                wait = told if told is not None else self.manners.pause_seconds * 2**attempt
+                if told is None or told > MAX_WAIT_SECONDS or attempt == self.manners.attempts:
                     raise
-            except BaseException:
-                self.pacer.asked(host)
-                raise
-        self.pacer.asked(host)
+            finally:
+                self.pacer.asked(host, wait)
         target = stem.with_name(f"{stem.name}{found.path.suffix}")
         os.replace(found.path, target)  # noqa: PTH105 - one atomic call
         return Fetched(target, found.facts)
@@ -338,23 +338,22 @@ def _count(summary: Collected, wanted: Mapping[str, str | None], ledger: Ledger)
 def _write_clips(root: Path, lists: Sequence[str | Path], ledger: Ledger, defaults: dict[str, str]) -> int:
     """Write a row for each listed clip whose video is there; the lists are read again, so memory stays small."""
     target, count = root / CLIPS, 0
-    scratch = target.with_name(f".{CLIPS}.partial")
+
+    def write(file: BinaryIO) -> None:
+        nonlocal count
+        for source in lists:
+            for item in items_of(source, lambda _: None):
+                entry = ledger.entries.get(key_of(item))
+                if entry is None or entry["state"] != "done":
+                    continue
+                row = _told(item, entry, defaults).as_row()
+                file.write(json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n")
+                count += 1
+
     try:
-        with scratch.open("w", encoding="utf-8") as file:
-            for source in lists:
-                for item in items_of(source, lambda _: None):
-                    entry = ledger.entries.get(key_of(item))
-                    if entry is None or entry["state"] != "done":
-                        continue
-                    file.write(
-                        json.dumps(_told(item, entry, defaults).as_row(), ensure_ascii=False, default=str) + "\n"
-                    )
-                    count += 1
-        os.replace(scratch, target)  # noqa: PTH105 - one atomic call
+        write_file(target, write)
     except OSError as error:
-        raise DropletError(f"{target} cannot be written ({error.strerror or error}): mend that, then go on") from error
-    finally:
-        scratch.unlink(missing_ok=True)
+        raise DropletError(f"{target} cannot be written ({why_not(root, error)}): mend that, then go on") from error
     return count
 
 

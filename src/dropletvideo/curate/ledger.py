@@ -4,18 +4,17 @@
 
 `done`: the file is there. `gone`: it will not come back (removed, private, 404). `blocked`: the source refuses us
 (rate limit, sign-in, region). `retry`: the network or the source failed; the next run tries again. A run that is
-killed loses at most the line that it was writing: a torn last line is passed over and closed before the next one.
+killed loses at most the line that it was writing (`files.JsonLines`).
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from dropletvideo.files import JsonLines
 
 State = Literal["done", "gone", "blocked", "retry"]
 STATES: tuple[State, ...] = ("done", "gone", "blocked", "retry")
@@ -29,8 +28,8 @@ class Ledger:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.entries: dict[str, dict[str, Any]] = {entry["url"]: entry for entry in _read(path)}
+        self.path, self._lines = path, JsonLines(path)
+        self.entries = {entry["url"]: entry for _, entry in self._lines.read() if _is_ours(entry)}
 
     def state(self, url: str) -> State | None:
         """How it stands with a video; None if it was never tried."""
@@ -43,11 +42,7 @@ class Ledger:
         when = datetime.now(UTC).isoformat(timespec="seconds")
         known = {name: value for name, value in facts.items() if value is not None}
         entry = {"url": url, "state": state, **known, "attempts": attempts, "when": when}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab+") as file:
-            file.write((b"" if _ends_whole(file) else b"\n") + json.dumps(entry, ensure_ascii=False).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        self._lines.append(entry)
         self.entries[url] = entry
 
     def counts(self) -> dict[str, int]:
@@ -56,21 +51,5 @@ class Ledger:
         return {state: found.get(state, 0) for state in STATES}
 
 
-def _read(path: Path) -> Iterator[dict[str, Any]]:
-    if not path.is_file():
-        return
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                entry = json.loads(line)
-            except (json.JSONDecodeError, UnicodeDecodeError):
-                continue
-            if isinstance(entry, dict) and isinstance(entry.get("url"), str) and entry.get("state") in STATES:
-                yield entry
-
-
-def _ends_whole(file: Any) -> bool:
-    if file.seek(0, os.SEEK_END) == 0:
-        return True
-    file.seek(-1, os.SEEK_END)
-    return bool(file.read(1) == b"\n")
+def _is_ours(entry: dict[str, Any]) -> bool:
+    return isinstance(entry.get("url"), str) and entry.get("state") in STATES

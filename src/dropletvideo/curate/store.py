@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +13,7 @@ from dropletvideo.curate.recipe import checked, hint, yaml_mapping
 from dropletvideo.curate.selection import Selection
 from dropletvideo.curate.shipped import shipped_selection, shipped_selections
 from dropletvideo.errors import ConfigError
+from dropletvideo.files import JsonLines, write_text
 
 RUNS = "runs.jsonl"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -63,29 +62,16 @@ def read_selection(path: Path) -> Selection:
 def store_selection(root: Path, name: str, selection: Selection) -> Path:
     """Write a selection; one of the same name is replaced."""
     path = selection_path(root, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
     plain = selection.model_dump(mode="json", exclude_defaults=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    scratch.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    scratch.replace(path)
+    write_text(path, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
     return path
 
 
 def note_run(root: Path, run: Mapping[str, Any]) -> None:
-    """Add a run to `runs.jsonl`; one line at a time, so an interrupted write spoils at most its own line."""
-    with (root / RUNS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(run, ensure_ascii=False, default=str) + "\n")
+    """Add a run to `runs.jsonl`."""
+    JsonLines(root / RUNS).append(run)
 
 
 def read_runs(root: Path) -> list[dict[str, Any]]:
-    """All runs noted, oldest first; a torn line is left out."""
-    path = root / RUNS
-    runs = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            found = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(found, dict):
-            runs.append(found)
-    return runs
+    """All runs noted, oldest first."""
+    return [run for _, run in JsonLines(root / RUNS).read()]

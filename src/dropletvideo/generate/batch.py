@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from dropletvideo import runtime
 from dropletvideo.errors import DropletError
+from dropletvideo.files import JsonLines, write_text
 from dropletvideo.generate.answer import Frames, Prepared, answer, prepare, write_answer
 from dropletvideo.generate.asked import GenerateRequest, read_requests
 from dropletvideo.generate.opened import OpenModel, Setup, open_model
@@ -236,15 +236,8 @@ def _key(request: GenerateRequest, model: OpenModel, plan: BatchPlan) -> str:
 
 
 def _manifest_rows(path: Path) -> dict[str, dict[str, Any]]:
-    """Rows of an earlier run by id; a torn line is passed over."""
-    rows: dict[str, dict[str, Any]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        rows[str(row.get("id"))] = row
-    return rows
+    """Rows of an earlier run by id."""
+    return {str(row.get("id")): row for _, row in JsonLines(path).read()}
 
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -252,9 +245,7 @@ def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         path.unlink(missing_ok=True)
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def _sweep(out: Path) -> None:

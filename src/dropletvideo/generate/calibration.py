@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from dropletvideo import runtime
 from dropletvideo.errors import MediaError, RequestError, WeightsError
+from dropletvideo.files import write_text
 from dropletvideo.generate.asked import read_requests
 from dropletvideo.generate.batch import generate_batch
 from dropletvideo.generate.opened import Setup
-from dropletvideo.generate.provenance import model_digest, model_folder, write_whole
+from dropletvideo.generate.provenance import model_digest, model_folder
 from dropletvideo.media import write_image
 from dropletvideo.model.folder import DEFAULTS_FILE, load_defaults
 from dropletvideo.model.motion_curve import LEAST_SCENES, MEASURED_WITH, MotionCalibration, fit_calibration
@@ -118,7 +119,7 @@ def store(model: str, calibration: MotionCalibration) -> Path:
     path = folder / DEFAULTS_FILE
     defaults = load_defaults(folder).model_copy(update={"motion_calibration": calibration})
     try:
-        write_whole(path, defaults.model_dump_json(indent=2) + "\n")
+        write_text(path, defaults.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise WeightsError(
             f"{path}: cannot be written ({error.strerror}); copy the model folder to a place of your own and "
@@ -168,7 +169,7 @@ def measure_levels(
     ]
     out.mkdir(parents=True, exist_ok=True)
     requests = out / "requests.jsonl"
-    write_whole(requests, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_text(requests, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     videos = out / "videos"
     generate_batch(requests, videos, setup=setup, batch_size=batch_size, **settings)
     measured = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dropletvideo.errors import MediaError, RequestError, WeightsError
+from dropletvideo.files import write_json
 from dropletvideo.media import (
     PICTURE_SUFFIXES,
     png_bytes,
@@ -142,7 +142,7 @@ def write_generated(
     if sidecar:
         write_video(path, frames, playback_fps=playback_fps, codec=codec)
         content = {**tag, "made": file_digest(path), "png": [_encoded(picture.pixels) for picture in pictures]}
-        write_whole(sidecar_of(path), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_json(sidecar_of(path), content, indent=1)
         return
     pixels = [picture.pixels for picture in pictures]
     write_video(path, frames, playback_fps=playback_fps, metadata=tag, pictures=pixels, codec=codec)
@@ -242,13 +242,3 @@ def file_digest(path: Path) -> str:
         while block := stream.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file that appears whole or not at all."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dropletvideo.errors import DropletError, WeightsError
+from dropletvideo.files import why_not
 from dropletvideo.language.camera_check import Measured
 from dropletvideo.language.checks import Rules, Unusable, faults_of, parts_of
 from dropletvideo.language.ledger import Ledger, key_of
@@ -156,7 +157,7 @@ class CaptionSession:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.ledger.close()
+        """Nothing is held open: each answer is on the disk when it counts."""
 
     def known(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
         """Columns that follow from answers kept already; a clip to be tried anew begins another round of tries."""
@@ -219,7 +220,7 @@ class CaptionSession:
     def _end_of(self, error: Exception) -> AskingEnds:
         """Why nothing more is asked: what cannot be kept must not be bought either."""
         if isinstance(error, OSError):
-            place = f"{self.ledger.path} cannot be written ({error.strerror or error})"
+            place = f"{self.ledger.path} cannot be written ({why_not(self.ledger.path.parent, error)})"
             return AskingEnds(f"{place}: free space, then run again to go on")
         return error if isinstance(error, AskingEnds) else AskingEnds(str(error))
 

@@ -14,9 +14,7 @@ them side by side.
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
+from dropletvideo.files import write_file
 from dropletvideo.pages import charts, grid, pictures
 from dropletvideo.pages.axes import format_bytes, format_number
 from dropletvideo.pages.charts import PLAIN, Axes, Bar, Point
@@ -238,17 +237,8 @@ class Page:
     def save(self, path: str | Path) -> int:
         """Write the page under a temporary name and rename it; returns its size in bytes."""
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
         data = self.html().encode()
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(name).chmod(0o644)
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_file(target, lambda file: file.write(data))
         return len(data)
 
 

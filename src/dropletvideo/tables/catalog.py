@@ -15,9 +15,10 @@ from typing import Any
 import pyarrow as pa
 
 from dropletvideo.errors import CatalogError
+from dropletvideo.files import why_not, write_json
 from dropletvideo.tables.clips import ClipTable, Group
 from dropletvideo.tables.order import VIDEO_COLUMNS, Level
-from dropletvideo.tables.parts import TYPE_NAMES, RowTable, sweep, type_name, write_json
+from dropletvideo.tables.parts import TYPE_NAMES, RowTable, sweep, type_name
 from dropletvideo.tables.skipped import Skipped
 
 FORMAT, FORMAT_VERSION = "dropletvideo dataset", 1
@@ -154,7 +155,7 @@ class Catalog:
             self.errors.save()
         except OSError as error:
             raise CatalogError(
-                f"{self.root} cannot be written ({error.strerror or error}): what is there is whole; "
+                f"{self.root} cannot be written ({why_not(self.root, error)}): what is there is whole; "
                 "free space or mend the folder, then give the same command again to go on"
             ) from error
 

@@ -1,6 +1,6 @@
 """Parquet parts: whole files or none, typed columns, plain Python values in and out.
 
-A part is written to a temporary name, flushed to the disk and renamed; a reader sees the old part or the new one. The
+A part is written whole (`files.write_file`); a reader sees the old part or the new one. The
 last part of a table grows (it is written anew with more rows) until it holds `PART_ROWS`; then the next one begins.
 """
 
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dropletvideo import files
 from dropletvideo.errors import CatalogError
 
 PART_ROWS = 20_000
@@ -147,40 +147,7 @@ def write_rows(
     """Write a part whole. Values are stored ones (`encode`); a missing key is null."""
     schema = pa.schema([(name, arrow_type(kind)) for name, kind in columns.items()])
     table = pa.Table.from_pylist(list(rows), schema=schema.with_metadata(dict(facts or {})))
-    write_file(path, lambda file: pq.write_table(table, file, compression="zstd"))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file whole."""
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    write_file(path, lambda file: file.write(text.encode()))
-
-
-def write_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Write to a temporary name, flush to the disk, rename; on any failure the old file stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with scratch.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    except BaseException:
-        scratch.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the file system can."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:  # some network file systems refuse to sync a folder
-        pass
-    finally:
-        os.close(descriptor)
+    files.write_file(path, lambda file: pq.write_table(table, file, compression="zstd"))
 
 
 def sweep(folder: Path) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 
 from dropletvideo import engine, runtime
 from dropletvideo.errors import CatalogError, DropletError, MediaError, WorkerLost
+from dropletvideo.files import FULL, why_not
 from dropletvideo.records import clip_id_of
 from dropletvideo.tables.asking import WAS_FAILED, ask_about
 from dropletvideo.tables.catalog import Catalog
@@ -127,7 +128,8 @@ def run(
             started.summary.skipped = skipped
             return started.all(list(sources), recipe or {})
     except OSError as error:
-        raise CatalogError(f"{folder} cannot be used ({error.strerror or error}): give another folder") from error
+        mend = "free space, then give the same command again" if error.errno in FULL else "give another folder"
+        raise CatalogError(f"{folder} cannot be used ({why_not(folder, error)}): {mend}") from error
 
 
 @contextmanager

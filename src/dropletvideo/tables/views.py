@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from dropletvideo.errors import CatalogError
+from dropletvideo.files import why_not, write_file
 from dropletvideo.tables.catalog import ERROR_COLUMNS, FILE_TYPE, VIDEO_TABLE_COLUMNS, Current, read_current
 from dropletvideo.tables.clips import CLIP_COLUMNS, Group, fit_of
-from dropletvideo.tables.parts import decode, part_numbers, part_path, read_facts, sql_type, write_file
+from dropletvideo.tables.parts import decode, part_numbers, part_path, read_facts, sql_type
 
 VIEWS = ("videos", "clips", "boundaries", "errors", "skipped")
 WIDE_NAME = "clips.parquet"
@@ -120,7 +121,7 @@ def compact(root: str | Path) -> Path:
         with scratch.open("rb") as written:
             write_file(target, lambda file: _copy(written, file))
     except OSError as error:
-        raise CatalogError(f"{target} cannot be written ({error.strerror or error}): free space, then go on") from error
+        raise CatalogError(f"{target} cannot be written ({why_not(folder, error)}): free space, then go on") from error
     finally:
         scratch.unlink(missing_ok=True)
     return target

@@ -18,8 +18,8 @@ import yaml
 
 from dropletvideo import __version__
 from dropletvideo.curate.export.told import MAIN_CAPTIONS, aspect_bucket, caption_of, main_caption
-from dropletvideo.curate.export.videofolder import write_text
 from dropletvideo.curate.selection import Funnel, Selection
+from dropletvideo.files import write_text
 
 NAME = "README.md"
 MARK = "<!-- written by droplet export; remove this line to keep the file as it is -->"

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from dropletvideo.curate.export.told import caption_of, main_caption, public_id, quality_of
-from dropletvideo.curate.export.videofolder import write_csv, write_text
+from dropletvideo.curate.export.videofolder import write_csv
 from dropletvideo.curate.items import youtube_id
+from dropletvideo.files import write_text
 
 NAME = "dropletvideo"
 CAPTIONS = ("caption", "short_caption")

@@ -7,11 +7,13 @@ and every column of the clip; the CSV holds the same table for spreadsheets, lis
 from __future__ import annotations
 
 import csv
+import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from dropletvideo.files import write_file, write_text
 
 NAME = "videofolder"
 SPLIT = "train"
@@ -34,22 +36,16 @@ def write_tables(out: Path, clips: Sequence[Mapping[str, Any]]) -> list[Path]:
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """A CSV under a temporary name, then renamed; lists and mappings as JSON."""
-    temporary = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+    """A CSV, whole; lists and mappings as JSON."""
+
+    def write(file: BinaryIO) -> None:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(text)
         writer.writerow(columns)
-        writer.writerows([[_cell(row.get(column)) for column in columns] for row in rows])
-    os.replace(temporary, path)  # noqa: PTH105 - one atomic call
+        writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+        text.detach()  # flushes, and leaves the file open to whoever opened it
 
-
-def write_text(path: Path, text: str) -> None:
-    """A text under a temporary name, then renamed."""
-    temporary = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)  # noqa: PTH105 - one atomic call
+    write_file(path, write)
 
 
 def _cell(value: Any) -> Any:

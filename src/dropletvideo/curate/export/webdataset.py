@@ -11,14 +11,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from dropletvideo.curate.export.told import aspect_bucket, main_caption
-from dropletvideo.curate.export.videofolder import write_text
+from dropletvideo.files import write_file, write_text
 
 NAME = "webdataset"
 INDEX = "shards.json"
@@ -102,21 +101,18 @@ def _texts(clip: Clip) -> list[tuple[str, bytes]]:
 
 
 def _pack(out: Path, target: Path, clips: Sequence[Clip]) -> dict[str, Any]:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        with tarfile.open(scratch, "w", format=tarfile.USTAR_FORMAT) as shard:
+    def write(file: BinaryIO) -> None:
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as shard:
             for clip in clips:
                 path = _file_of(out, clip)
-                with path.open("rb") as file:
-                    _add(shard, f"{clip['clip_id']}.mp4", path.stat().st_size, file)
+                with path.open("rb") as video:
+                    _add(shard, f"{clip['clip_id']}.mp4", path.stat().st_size, video)
                 for suffix, text in _texts(clip):
                     _add(shard, f"{clip['clip_id']}.{suffix}", len(text), io.BytesIO(text))
-        with scratch.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        os.replace(scratch, target)  # noqa: PTH105 - one atomic call
-    finally:
-        scratch.unlink(missing_ok=True)
+
+    write_file(target, write)
+    with target.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"clips": len(clips), "bytes": target.stat().st_size, "sha256": digest}
 
 
