@@ -4,8 +4,8 @@
     python benchmarks/camera_classifier_accuracy.py runs/classes --videos bench/ --count 60
 
 Files of seeds from 1,000,000 up, every class as often as the others, 8 frames per second, the middle square of at
-most 192 px, compressed with their own crf. The weight-free answer is that of `droplet measure` (a file with an edit inside is C6).
-Files and weight-free answers stay in `--videos` for the next network. JSON rows.
+most 192 px, compressed with their own crf. The weight-free answer is that of `droplet measure`, where a file with an
+edit inside is C6. Files and weight-free answers stay in `--videos` for the next network. JSON rows.
 """
 
 from __future__ import annotations
