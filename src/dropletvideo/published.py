@@ -272,7 +272,7 @@ _ALL = (
         is_folder=True,
         is_free=False,
         note="as cotracker2; gives the places of all steps behind one another, as MiraBench collects them",
-        used_by=("mira_tracking_strength_compat",),
+        used_by=("mira_tracking_online",),
         made_by="python examples/export_programs.py cotracker2-online --frames T",
     ),
     Weights(

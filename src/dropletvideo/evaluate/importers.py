@@ -28,7 +28,7 @@ CAMERA_PHRASES: Mapping[str, str] = {
     "camera static": "static",
 }
 MIRABENCH_CAPTIONS = ("short", "dense", "structured")
-_PARTS = ("main_object_caption", "background_caption", "style_caption", "camera_caption")
+CAPTION_PARTS = ("main_object_caption", "background_caption", "style_caption", "camera_caption")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,9 +144,8 @@ def mirabench_rows(table: Path, *, videos: Path, caption: str = "dense") -> list
 
 def _mirabench_row(line: Mapping[str, str], videos: Path, caption: str) -> ManifestRow:
     name = line.get("video_idx") or line["index"]
-    captions = {key: line[key].strip() for key in ("short_caption", "dense_caption", *_PARTS) if line.get(key)}
-    structured = " ".join(captions[key] for key in _PARTS if key in captions)
-    prompt = structured if caption == "structured" else captions.get(f"{caption}_caption", "")
+    captions = {key: line[key].strip() for key in ("short_caption", "dense_caption", *CAPTION_PARTS) if line.get(key)}
+    prompt = prompt_of(captions, caption)
     return ManifestRow(
         id=f"{name}-{caption}",
         video=videos / (line.get("video_path") or f"{name}.mp4"),
@@ -154,6 +153,13 @@ def _mirabench_row(line: Mapping[str, str], videos: Path, caption: str) -> Manif
         group=name,
         extra={**captions, "caption_kind": caption},
     )
+
+
+def prompt_of(captions: Mapping[str, str], kind: str) -> str:
+    """The prompt of a kind; `structured` joins object, background, style and camera. Empty where it is not there."""
+    if kind == "structured":
+        return " ".join(captions[key] for key in CAPTION_PARTS if captions.get(key))
+    return captions.get(f"{kind}_caption", "")
 
 
 def _read_table(path: Path) -> Iterator[dict[str, str]]:
