@@ -8,7 +8,6 @@ tried again.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import numpy as np
 from dropletvideo.evaluate.manifest import ManifestRow
 from dropletvideo.evaluate.measuring import FACT_COLUMNS, FACTS, NOT_FINITE, reason_of
 from dropletvideo.evaluate.metric import Metric, ScoredRow
+from dropletvideo.files import JsonLines
 from dropletvideo.perception.judge import Judge
 
 MODEL = "model"
@@ -159,9 +159,7 @@ class RowFile:
         key = (plain["system"], plain["id"])
         if self.lines.get(key) == plain:
             return False
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(("\n" if _lacks_newline(self.path) else "") + json.dumps(plain, ensure_ascii=False) + "\n")
+        JsonLines(self.path).append(plain)
         self.lines[key] = plain
         self._all.append(plain)
         return True
@@ -172,17 +170,7 @@ class RowFile:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """All whole lines of the file, oldest first; none where there is no file."""
-    if not path.is_file():
-        return []
-    lines = []
-    for text in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-        try:
-            line = json.loads(text) if text.strip() else None
-        except json.JSONDecodeError:
-            continue  # the end of a run that was killed while it wrote
-        if isinstance(line, dict) and "system" in line and "id" in line:
-            lines.append(line)
-    return lines
+    return [line for _, line in JsonLines(path).read() if "system" in line and "id" in line]
 
 
 def _arrays(judge: Judge) -> list[str]:
@@ -193,14 +181,6 @@ def _own(measures: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     own = {name: measures[name] for name in names}
     bad = [name for name in measures.get(NOT_FINITE) or () if name in own]
     return own | ({NOT_FINITE: bad} if bad else {})
-
-
-def _lacks_newline(path: Path) -> bool:
-    if not path.exists() or path.stat().st_size == 0:
-        return False
-    with path.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read(1) != b"\n"
 
 
 def _plain(value: Any) -> Any:

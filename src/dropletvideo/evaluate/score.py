@@ -10,7 +10,6 @@ that cannot be read is a failed row: it has no score, and is tried again by the 
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +32,7 @@ from dropletvideo.evaluate.rows import MODEL, Result, RowFile, line_of
 from dropletvideo.evaluate.suite import load_suite, metrics_of, suite_names
 from dropletvideo.evaluate.summary import SCORED_VIDEO_FAILED, SYSTEMS, Absent, summarise, versions_of
 from dropletvideo.evaluate.weak import weak_points
+from dropletvideo.files import write_json
 
 OnProgress = Callable[[str], None]
 
@@ -139,7 +139,7 @@ def evaluate_manifest(
     )
     summary = {"protocol": protocol, **found}
     summary["weak"] = weak_points(summary)
-    _write_json(out / "summary.json", summary)
+    write_json(out / "summary.json", summary, indent=1, default=str)
     runtime.write_run(
         out,
         recipe={"manifest": str(manifest), **config.model_dump()},
@@ -341,11 +341,3 @@ def _protocol(
         "version": __version__,
         "machine": runtime.machine(),
     }
-
-
-def _write_json(path: Path, content: Any) -> None:
-    """Write under a temporary name and rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".tmp")
-    scratch.write_text(json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    scratch.replace(path)
