@@ -43,6 +43,8 @@ class CutsConfig(BaseModel):
             will do; cuts inside fast action need it.
         least_loss_ratio: structure lost over that lost in the frames beside it: finds the cut at the bottom of a quick
             fade, where the fade's own change is as large.
+        least_loss_ratio_dip, most_dip: the first where texture dips to this share of that on both sides, as at the bottom
+            of a fade of a few frames.
         most_return_similarity: a later frame this similar to the one before the cut makes it a flash.
         look_ahead: frames seen after a cut before it is decided.
     """
@@ -57,6 +59,8 @@ class CutsConfig(BaseModel):
     clear_changed_share: float = 0.55
     least_ratio_clear: float = 1.8
     least_loss_ratio: float = 2.5
+    least_loss_ratio_dip: float = 1.8
+    most_dip: float = 0.7
     most_return_similarity: float = 0.6
     look_ahead: int = 4
     transitions: TransitionConfig = Field(default_factory=TransitionConfig)
@@ -183,7 +187,8 @@ class ShotBoundaries:
         is_clear = step.similarity <= config.clear_similarity and step.changed_share >= config.clear_changed_share
         if ratio < (config.least_ratio_clear if is_clear else config.least_ratio):
             loss = max((1 - one.similarity for one in beside), default=0.0) + 0.03
-            is_alone = is_clear and 1 - step.similarity >= config.least_loss_ratio * loss
+            least = config.least_loss_ratio_dip if self._is_dip(state, position) else config.least_loss_ratio
+            is_alone = is_clear and 1 - step.similarity >= least * loss
             if not (is_alone and _alike(steps[position - 1].texture, step.texture)):
                 return False
         assert state.aligner is not None
@@ -193,6 +198,14 @@ class ShotBoundaries:
             state.aligner.match(before, steps[ahead].gray).similarity <= config.most_return_similarity
             for ahead in later
         )
+
+    def _is_dip(self, state: CutsState, position: int) -> bool:
+        """Whether both frames at a cut have lost their texture beside some frame before and some behind."""
+        steps = state.steps
+        before = max((steps[k].texture for k in range(position - 1)), default=0.0)
+        behind = max((steps[k].texture for k in range(position + 1, len(steps))), default=0.0)
+        bottom = max(steps[position - 1].texture, steps[position].texture)
+        return bottom <= self.config.most_dip * min(before, behind)
 
 
 def _blended(found: Sequence[Transition], cuts: Sequence[Boundary]) -> list[list[int]]:
