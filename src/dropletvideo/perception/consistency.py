@@ -4,12 +4,12 @@ Columns, all from frames at 8 per second and short side 256, at most the first 3
 
 `rigid_agreement` in 0 to 1, higher is better: mean over all tracks of 1 / (1 + (e / 1.5 px)^2) with e the root mean
 square distance of a track from what one rigid scene before the moving camera allows (`rigid_scene.py`: rotation and
-zoom, and travel with one depth per point where parallax shows); a track of a thing that moves by itself is measured
-against that thing (`own_motion.py`). No track is left out. `rigid_error_px` mean of e in px, range 0 upwards, lower is
-better. `rigid_parallax` share of the time in which parallax shows, direction none. `rigid_held` in 0 to 1, higher is
-better: share of tracks found again from one frame to the next. `rigid_by_angle`: error by how far the camera has
-turned, {degrees: px} in steps of 30. `rigid_course`: the camera's course (`course.py`), `times` in
-seconds from the first frame and `steps` between them.
+zoom, and travel with one depth per point where parallax shows, the same depth in every window); a track of a thing that
+moves by itself is measured against that thing (`own_motion.py`). No track is left out. `rigid_error_px` mean of e in
+px, range 0 upwards, lower is better. `rigid_parallax` share of the time in which parallax shows, direction none.
+`rigid_held` in 0 to 1, higher is better: share of tracks found again from one frame to the next. `rigid_by_angle`:
+error by how far the camera has turned, {degrees: px} in steps of 30. `rigid_course`: the camera's course (`course.py`),
+`times` in seconds from the first frame and `steps` between them.
 
 `return_likeness`, `return_worst` in 0 to 1, higher is better: likeness of what comes back into view to what it was
 (`returning.py`), mean and that of the worst quarter of the picture; None if the view never returns. `return_detail`:
@@ -43,8 +43,8 @@ from dropletvideo.perception.camera_windows import calibrate, make_pairs
 from dropletvideo.perception.colours import name_pixels
 from dropletvideo.perception.course import course_of
 from dropletvideo.perception.judge import Chunk, Features, Frames
-from dropletvideo.perception.own_motion import Judged, judge_window
-from dropletvideo.perception.returning import SIDE, closing, headings, returns_of
+from dropletvideo.perception.own_motion import Judged, judge_windows, moving_boxes
+from dropletvideo.perception.returning import SIDE, Boxes, closing, headings, returns_of
 from dropletvideo.perception.rigid_scene import RigidWindow, rigid_windows
 from dropletvideo.perception.view_chain import ViewChain, chain_of
 
@@ -113,13 +113,13 @@ class ConsistencyJudge:
             return dict.fromkeys(COLUMNS)
         lens = calibrate(pairs, min(tracks.height, tracks.width))
         windows = rigid_windows(tracks, lens.focal_px, lens.noise_px)
-        judged = [judge_window(window, lens.noise_px, min(tracks.height, tracks.width)) for window in windows]
+        judged = judge_windows(windows, lens.noise_px, min(tracks.height, tracks.width))
         chain = chain_of(tracks, lens.focal_px, lens.noise_px)
         heading = headings(windows, len(tracks.frames))
         return {
             **_rigid(judged, tracks, heading),
             "rigid_course": _course(windows, tracks),
-            **_returns(state.pictures, chain, heading),
+            **_returns(state.pictures, chain, heading, moving_boxes(judged, tracks)),
             **_revealed(state, chain),
             **_plot(judged, state),
         }
@@ -162,8 +162,8 @@ def _course(windows: list[RigidWindow], tracks: Tracks) -> dict[str, Any]:
     }
 
 
-def _returns(pictures: list[NDArray[np.uint8]], chain: ViewChain, heading: Array) -> dict[str, Any]:
-    found = returns_of(pictures, chain)
+def _returns(pictures: list[NDArray[np.uint8]], chain: ViewChain, heading: Array, moving: Boxes) -> dict[str, Any]:
+    found = returns_of(pictures, chain, moving)
     full = closing(pictures, heading, chain.cells)
     told = found + ([full] if full else [])
     turned = float(np.nanmax(np.abs(heading))) if np.isfinite(heading).any() else None

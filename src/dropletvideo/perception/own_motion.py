@@ -11,13 +11,15 @@ Source: own rule; affine motion as the first order of a small thing's view (Koen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo.perception.camera_fit import Array
-from dropletvideo.perception.rigid_scene import RigidWindow
+from dropletvideo.perception.camera_tracks import Tracks
+from dropletvideo.perception.rigid_scene import RigidWindow, depth_disagreement
 
 MIN_TRACKS = 4
 REACH = 0.13
@@ -29,6 +31,8 @@ LARGEST = 0.45
 STANDS_OUT = 0.4
 """Residual of the tracks around a thing over its own, at most (median)."""
 AROUND = 12
+GROWN = 0.08
+"""By how much a thing's box is larger than that of its tracks, on every side, in short sides."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,19 @@ class Judged:
     error_px: Array
 
 
+def judge_windows(windows: list[RigidWindow], noise_px: float, short_side: int) -> list[Judged]:
+    """All windows of a clip, split into scene and things; the scene's depths are held against the window before."""
+    judged = [judge_window(window, noise_px, short_side) for window in windows]
+    held = judged[:1]
+    for before, after in pairwise(judged):
+        apart = depth_disagreement(before.window, after.window)
+        for each, window in ((before, before.window), (after, after.window)):
+            moving = [window.ids[mover.members] for mover in each.movers]
+            apart[np.isin(after.window.ids, np.concatenate(moving) if moving else [])] = 0.0
+        held.append(replace(after, error_px=np.hypot(after.error_px, apart)))
+    return held
+
+
 def judge_window(window: RigidWindow, noise_px: float, short_side: int) -> Judged:
     """Split a window's tracks into scene and things."""
     error = window.error_px
@@ -74,6 +91,24 @@ def judge_window(window: RigidWindow, noise_px: float, short_side: int) -> Judge
         movers.append(_mover(window, group, places, motion, short_side))
         judged[group] = np.minimum(rest, error[group])
     return Judged(window, tuple(movers), judged)
+
+
+def moving_boxes(judged: list[Judged], tracks: Tracks) -> list[list[tuple[float, float, float, float]]]:
+    """Of each sampled frame the boxes around things that move by themselves there, a little grown; x0, y0, x1, y1 in
+    pixels from the picture's centre."""
+    boxes: list[list[tuple[float, float, float, float]]] = [[] for _ in tracks.frames]
+    centre = np.array([(tracks.width - 1) / 2, (tracks.height - 1) / 2])
+    margin = GROWN * min(tracks.height, tracks.width)
+    for each in judged:
+        for mover in each.movers:
+            ids = each.window.ids[mover.members]
+            for frame in range(each.window.first, each.window.first + len(each.window.times)):
+                on = np.isin(tracks.frames[frame].ids, ids)
+                if on.any():
+                    places = tracks.frames[frame].xy[on] - centre
+                    (x0, y0), (x1, y1) = places.min(axis=0) - margin, places.max(axis=0) + margin
+                    boxes[frame].append((float(x0), float(y0), float(x1), float(y1)))
+    return boxes
 
 
 def _groups(places: Array, moving: NDArray[np.bool_]) -> list[NDArray[np.int64]]:

@@ -2,8 +2,9 @@
 
 Of two frames whose views overlap, the parts that were out of view in between are compared, cell by cell: the earlier
 frame is carried to the later one by the chained turns, aligned by dense flow (small errors of the chain and parallax
-are no faults), and scored by structure (SSIM's contrast and structure terms) times colour. What was always in view
-does not count: nothing had to be remembered there.
+are no faults), and scored by structure (SSIM's contrast and structure terms) times colour. What was always in view does
+not count: nothing had to be remembered there. Nor does what is covered by a thing that moves by itself, before or
+after: it may well be elsewhere by now.
 
 Source: own rule; SSIM terms of Wang et al. (2004); flow of `flow.py`.
 """
@@ -23,6 +24,9 @@ from dropletvideo.perception.view_chain import ViewChain
 
 Frames = list[NDArray[np.uint8]]
 """F small frames h,w,3 RGB."""
+
+Boxes = list[list[tuple[float, float, float, float]]]
+"""Of each frame: x0, y0, x1, y1 in pixels from the picture's centre."""
 
 SIDE = 96
 """Short side at which frames are compared."""
@@ -46,12 +50,13 @@ class Return:
     worst: float
 
 
-def returns_of(frames: Frames, chain: ViewChain) -> list[Return]:
-    """Returns of the view after excursions, the most telling first."""
+def returns_of(frames: Frames, chain: ViewChain, moving: Boxes | None = None) -> list[Return]:
+    """Returns of the view after excursions, the most telling first; `moving` are boxes of things that move."""
+    boxes = moving or [[] for _ in frames]
     overlap = chain.overlaps()
     found: list[tuple[float, int, int, NDArray[np.bool_]]] = []
     for first, last in _candidates(overlap):
-        left = _left(chain, first, last)
+        left = _left(chain, first, last) & ~_covered(chain, first, last, boxes)
         if left.sum() >= MIN_CELLS:
             found.append((float(left.sum() * overlap[first, last]), first, last, left))
     found.sort(key=lambda each: (-each[0], each[1], each[2]))
@@ -84,6 +89,17 @@ def _left(chain: ViewChain, first: int, last: int) -> NDArray[np.bool_]:
     grid = chain.grid()
     between = chain.inside(chain.carried(grid, last, np.arange(first + 1, last)))
     return np.asarray(chain.inside(chain.carried(grid, last, np.array([first])))[0] & ~between.all(axis=0))
+
+
+def _covered(chain: ViewChain, first: int, last: int, boxes: Boxes) -> NDArray[np.bool_]:
+    """Cells of the later frame on which a moving thing lies, or lay in the earlier frame."""
+    grid = chain.grid()
+    before = chain.carried(grid, last, np.array([first]))[0]
+    covered = np.zeros(len(grid), bool)
+    for places, frame in ((grid, last), (before, first)):
+        for x0, y0, x1, y1 in boxes[frame]:
+            covered |= (places >= [x0, y0]).all(axis=1) & (places <= [x1, y1]).all(axis=1)
+    return covered
 
 
 def _likeness(frames: Frames, chain: ViewChain, first: int, last: int) -> Array:

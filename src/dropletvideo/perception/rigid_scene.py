@@ -162,6 +162,41 @@ def _observed(tracks: Tracks, first: int, length: int) -> tuple[NDArray[np.int64
     return ids, np.asarray(start.xy[pick] - centre, np.float64), places
 
 
+def depth_disagreement(before: RigidWindow, after: RigidWindow) -> Array:
+    """N pixels by which the parallax of each of the later window's tracks differs from what its depth in the earlier,
+    overlapping window implies for the later camera; 0 for tracks that only one of them has, or where none has depth.
+
+    A scene whose depths drift fits every short window; it does not fit two of them. Inverse depths are known up to a
+    common scale and, since a turn looks much like travel past a plane, up to a plane: both are fitted away.
+    """
+    apart = np.zeros(len(after.ids))
+    offset = after.first - before.first
+    if not (before.has_parallax and after.has_parallax and 0 < offset <= len(before.turns)):
+        return apart
+    _, old, new = np.intersect1d(before.ids, after.ids, assume_unique=True, return_indices=True)
+    known = before.seen[offset - 1, old] & (np.abs(before.inverse_depth[old]) < 0.9 * NEAREST)
+    known &= np.abs(after.inverse_depth[new]) < 0.9 * NEAREST
+    old, new = old[known], new[known]
+    if len(old) < 2 * MIN_TRACKS:
+        return apart
+    turn, travel = before.turns[offset - 1], before.travel[offset - 1]
+    rays = np.column_stack([before.m[old], np.ones(len(old))])
+    points = rays @ turn.content.T + before.inverse_depth[old, None] * travel
+    implied = before.inverse_depth[old] / np.maximum(points[:, 2], 0.1)
+    line = epipolar(after.m[new], -after.travel[-1][None])[0]
+    way = np.linalg.norm(line, axis=1) * after.focal_px
+    model = np.column_stack([implied, np.ones(len(new)), after.m[new]])
+    weight = way**2
+    for _ in range(6):
+        rows = model * weight[:, None]
+        left = after.inverse_depth[new] - model @ np.linalg.solve(
+            rows.T @ model + 1e-9 * np.eye(4), rows.T @ after.inverse_depth[new]
+        )
+        weight = way**2 / (1 + (left * way) ** 2) ** 2
+    apart[new] = np.abs(left) * way
+    return apart
+
+
 def rotation_vector(matrix: Array) -> Array:
     """Axis times angle in radians of a rotation 3,3 by less than half a turn."""
     axis = np.array([matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]]) / 2
