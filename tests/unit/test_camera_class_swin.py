@@ -155,3 +155,12 @@ def test_another_training_gives_another_digest(folder):
     (folder / "config.json").write_text(json.dumps(config | {"frames": 6}))
     assert stage.build(stage.Config(weights=str(folder))).weights_digest != before.weights_digest
     assert before.lacks == ""
+
+
+def test_what_else_lies_in_the_folder_of_a_training_changes_no_digest(folder):
+    before = stage.build(stage.Config(weights=str(folder))).weights_digest
+    (folder / "log.jsonl").write_text("{}")
+    assert stage.build(stage.Config(weights=str(folder))).weights_digest == before
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(WeightsError, match="is its training finished"):
+        stage.build(stage.Config(weights=str(folder)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from contextlib import contextmanager
 
@@ -21,7 +22,7 @@ from dropletvideo.perception import camera_class_swin
 from dropletvideo.perception.camera_class_network import load_classifier
 from dropletvideo.perception.camera_class_swin import NetworkConfig, SwinCameraJudge
 from dropletvideo.tables.plan import measure_video
-from dropletvideo.train import classifier_step
+from dropletvideo.train import classifier, classifier_step
 from dropletvideo.train.classifier import ClassifierConfig, run
 from dropletvideo.train.classifier_bank import Bank, spread
 from dropletvideo.train.classifier_clips import CLASSES, WorldShots, labelled_files
@@ -204,6 +205,12 @@ def test_classes_that_are_rare_weigh_more():
     wanted = torch.eye(6)[[4, 5]]
     plain, weighed = soft_loss(logits, wanted, torch.ones(6)), soft_loss(logits, wanted, weights)
     assert weighed > plain, "the rare clip is the wrong one"
+
+
+def test_a_disk_that_is_too_small_is_told_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(classifier.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1000))
+    with pytest.raises(ConfigError, match="give fewer --shots"):
+        run(ClassifierConfig(preset="training", shots=6, held_out_shots=6), tmp_path, show=silent)
 
 
 def test_kinetics_is_looked_for_by_name(tmp_path, monkeypatch):

@@ -17,10 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from dropletvideo.errors import WeightsError
-from dropletvideo.perception.camera_class_swin import CLASSES, CONFIG_FILE, NO_LIBRARY, NetworkConfig, read_config
+from dropletvideo.perception.camera_class_swin import (
+    CLASSES,
+    CONFIG_FILE,
+    NO_LIBRARY,
+    TENSORS_FILE,
+    NetworkConfig,
+    read_config,
+)
 from dropletvideo.perception.tensors import read_tensors
 
-TENSORS_FILE = "model.safetensors"
 _MADE_ANEW = "relative_position_index"
 """Buffers that follow from the window alone."""
 

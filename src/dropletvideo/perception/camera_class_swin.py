@@ -25,14 +25,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dropletvideo.errors import ConfigError, WeightsError
 from dropletvideo.moves import CAMERA_CLASSES, CameraClass
 from dropletvideo.perception.judge import Chunk, Picked
-from dropletvideo.weights import look_for, weights_path
+from dropletvideo.weights import look_for, quick_digest, weights_path
 
 if TYPE_CHECKING:
     import torch
 
 NAME = "camera-classifier"
 CLASSES: tuple[CameraClass, ...] = tuple(CAMERA_CLASSES)
-CONFIG_FILE = "config.json"
+CONFIG_FILE, TENSORS_FILE = "config.json", "model.safetensors"
 NO_LIBRARY = "torchvision is not installed: pip install 'dropletvideo[judges]'"
 _MEAN = np.array((0.485, 0.456, 0.406), np.float32)
 _SPREAD = np.array((0.229, 0.224, 0.225), np.float32)
@@ -197,6 +197,18 @@ def read_config(folder: str | Path) -> NetworkConfig:
         raise WeightsError(
             f"{path} cannot be read ({reason}): give a folder that droplet train-classifier wrote"
         ) from error
+
+
+def digest_of(folder: Path) -> str:
+    """Digest of the two files of a network; what else lies in the folder of a training does not count.
+
+    Raises:
+        WeightsError: one of them is not there, as before a training has finished.
+    """
+    missing = [name for name in (CONFIG_FILE, TENSORS_FILE) if not (folder / name).is_file()]
+    if missing:
+        raise WeightsError(f"{folder} has no {missing[0]}: is its training finished? droplet train-classifier goes on")
+    return "-".join(quick_digest(folder / name) for name in (CONFIG_FILE, TENSORS_FILE))
 
 
 def size_named(name: str) -> NetworkConfig:

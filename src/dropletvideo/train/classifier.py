@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -141,6 +142,7 @@ def run(
         Bank(out / "frames", learnt, frames=frames, side=network.short_side, rate=network.rate),
         Bank(out / "frames", held_out, frames=network.frames, side=network.short_side, rate=network.rate),
     )
+    _check_room(banks, out)
     for bank, words in zip(banks, ("reading clips", "reading held-out clips"), strict=True):
         with show(words, len(bank.clips)) as bar:
             bank.fill(workers=workers, advance=lambda name, bar=bar: bar.advance(note=name))  # type: ignore[misc]
@@ -178,6 +180,16 @@ def _clips(config: ClassifierConfig) -> tuple[Clips, Clips]:
             held_out_shots(config.preset, config.held_out_seed, config.held_out_shots),
         )
     return labelled_files(config.labels, config.videos, config.held_out_share)
+
+
+def _check_room(banks: tuple[Bank, ...], out: Path) -> None:
+    """Refuse before an hour of reading what the disk cannot hold."""
+    wanted, free = sum(bank.missing_bytes for bank in banks), shutil.disk_usage(out).free
+    if wanted > free:
+        raise ConfigError(
+            f"frames of the clips take {wanted / 1e9:.1f} GB, {out} has {free / 1e9:.1f} GB free: give fewer --shots, "
+            "--set frames=16, or another --out"
+        )
 
 
 class ClassifierTrainer:

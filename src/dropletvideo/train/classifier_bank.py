@@ -79,9 +79,9 @@ class Bank:
         self._done: dict[int, list[list[float]] | None] = {}
 
     @property
-    def bytes(self) -> int:
-        """Size of the file."""
-        return int(np.prod(self.shape, dtype=np.int64))
+    def missing_bytes(self) -> int:
+        """What the file takes, nought where it lies there already."""
+        return 0 if self._frames_path.is_file() else int(np.prod(self.shape, dtype=np.int64))
 
     def fill(self, *, workers: int = 1, advance: Advance | None = None) -> None:
         """Read every clip that is not there yet. A clip that cannot be read is passed over and named in `failures`."""

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from pydantic import BaseModel, ConfigDict
 
-from dropletvideo.perception.camera_class_swin import NAME, NO_LIBRARY, SwinCameraJudge
+from dropletvideo.perception.camera_class_swin import NAME, NO_LIBRARY, SwinCameraJudge, digest_of
 from dropletvideo.tables.stage import Stage
 from dropletvideo.weights import look_for
 
@@ -29,6 +29,6 @@ def build(config: Config) -> Stage:
         kind="frames->columns",
         columns=dict(judge.columns),
         judge=judge,
-        weights_digest=found.digest,
+        weights_digest=digest_of(found.path) if found.path else "",
         lacks=found.lacks if find_spec("torchvision") else NO_LIBRARY,
     )
