@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from dropletvideo.curate.sources import Sources, find_sources
 from dropletvideo.curate.store import note_run, selection_names, store_selection
 from dropletvideo.engine import OnRay
 from dropletvideo.errors import ConfigError
-from dropletvideo.tables.order import order
+from dropletvideo.perception.judge import Picked
+from dropletvideo.tables.catalog import writing
+from dropletvideo.tables.order import Level, Wave, order
 from dropletvideo.tables.runner import Summary
 from dropletvideo.tables.runner import run as run_tables
 from dropletvideo.tables.skipped import leave_out
@@ -87,18 +89,24 @@ def curate(
         retry_errors=retry_errors,
         recipe=resolved.model_dump(mode="json"),
     )
-    for name, selection in resolved.selections.items():
+    done = Curated(summary=summary, sources=found, recipe=resolved)
+    with writing(root):
+        return _recorded(root, done, with_report)
+
+
+def _recorded(root: Path, done: Curated, with_report: bool) -> Curated:
+    """Selections of the recipe that are not there yet, the line of the run, the report."""
+    for name, selection in done.recipe.selections.items():
         if name not in selection_names(root):
             store_selection(root, name, selection)
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    note_run(root, {"when": when, "passed_over": found.passed_over, **summary.as_dict()})
+    note_run(root, {"when": when, "passed_over": done.sources.passed_over, **done.summary.as_dict()})
     if not with_report:
-        return Curated(summary=summary, sources=found, recipe=resolved)
+        return done
     from dropletvideo.curate.report import write_report
 
     path = root / "report.html"
-    size = write_report(root, path)
-    return Curated(summary=summary, sources=found, recipe=resolved, report=path, report_bytes=size)
+    return replace(done, report=path, report_bytes=write_report(root, path))
 
 
 def _resolved(recipe: str | None, changes: Sequence[str], found: Sources, root: Path) -> Recipe:
@@ -155,9 +163,7 @@ def plan(
         "is_new": not (Path(out) / "dataset.json").exists(),
         "videos": len(found.paths),
         "passed_over": found.passed_over,
-        "decodes_per_video": sum(
-            max(1, sum(not (wave.is_table or wave.is_asked) for wave in level.waves)) for level in levels
-        ),
+        "decodes_per_video": _decodes(levels),
         "stages": [
             {
                 "stage": s.name,
@@ -170,3 +176,16 @@ def plan(
             for s in stages
         ],
     }
+
+
+def _decodes(levels: Sequence[Level]) -> int:
+    """Sequential decodes of a video: one that cuts and measures, and one more for each later wave of dense frames.
+
+    Judges that pick their frames seek them, and clips made of clips need no frame.
+    """
+
+    def is_dense(wave: Wave) -> bool:
+        return any(stage.judge is not None and not isinstance(stage.judge.needs, Picked) for stage in wave.stages)
+
+    first, *later = [[wave for wave in level.waves if is_dense(wave)] for level in levels]
+    return max(1, len(first)) + sum(map(len, later))

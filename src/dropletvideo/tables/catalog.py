@@ -7,7 +7,8 @@ that going back to earlier parameters costs nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,22 @@ def read_current(root: str | Path) -> Current:
     return Current(content["clips"], content["detector"], content["maker"], groups, before, skipped)
 
 
+@contextmanager
+def writing(root: Path) -> Iterator[None]:
+    """Tell what hinders the body from writing to a dataset.
+
+    Raises:
+        CatalogError: the disk is full or the folder cannot be written; what is there stays whole.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise CatalogError(
+            f"{root} cannot be written ({why_not(root, error)}): what is there is whole; "
+            "free space or mend the folder, then give the same command again to go on"
+        ) from error
+
+
 class Catalog:
     """A dataset opened for writing; the caller holds its lock."""
 
@@ -148,16 +165,11 @@ class Catalog:
         Raises:
             CatalogError: the disk is full or the folder cannot be written; what is there stays whole.
         """
-        try:
+        with writing(self.root):
             self.videos.save()
             for table in self.tables.values():
                 table.save()
             self.errors.save()
-        except OSError as error:
-            raise CatalogError(
-                f"{self.root} cannot be written ({why_not(self.root, error)}): what is there is whole; "
-                "free space or mend the folder, then give the same command again to go on"
-            ) from error
 
     def fail(self, row: Mapping[str, Any]) -> None:
         """Note an error; the same video, clip and stage give one row however often they fail."""
