@@ -35,6 +35,7 @@ VERBS: dict[str, str] = {
     "measure": "all weight-free measurements of video files",
     "evaluate": "score generated videos beside baselines",
     "compare": "two evaluations side by side, with paired differences",
+    "mirabench": "MiraBench's prompts out of a dataset, its results by kind of caption",
     "rate": "people rank videos blind, on one offline page",
     "weights": "pretrained files by name: list, fetch, path",
     "world": "render footage with known cameras",
