@@ -96,6 +96,7 @@ def write_classifier(folder: str | Path, network: nn.Module, config: NetworkConf
     }
     scratch = target / f".{TENSORS_FILE}.partial"
     save_file(stored, scratch)
+    scratch.chmod(0o644)  # safetensors writes for the owner alone
     scratch.replace(target / TENSORS_FILE)
     text = json.dumps(config.model_dump(mode="json"), indent=1) + "\n"
     scratch = target / f".{CONFIG_FILE}.partial"
