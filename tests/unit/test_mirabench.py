@@ -169,7 +169,9 @@ def test_a_data_set_becomes_requests_that_generation_takes(dataset, tmp_path):
     assert len(reference) == 12
     source = media.read_frames(dataset.parent / "1.mp4", [4])[0]
     assert np.array_equal(media.read_image(out / told["image"]), source)
-    assert len(read_requests(out / "requests.jsonl", {})) == 12
+    requests, failures = read_requests(out / "requests.jsonl", {})
+    assert len(requests) == 12
+    assert not failures
 
 
 def test_the_same_data_set_gives_the_same_requests(dataset, tmp_path):
