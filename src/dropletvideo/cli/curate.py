@@ -70,7 +70,9 @@ def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
         return
     new = "a new data set" if plan["is_new"] else "the data set"
     typer.echo(f"{plan['videos']} videos into {new} {plan['dataset']}, {plan['passed_over']} other files passed over")
-    typer.echo(f"{plan['decodes_per_video']} decode per video")
+    typer.echo(
+        f"{plan['decodes_per_video']} sequential {'decode' if plan['decodes_per_video'] == 1 else 'decodes'} per video"
+    )
     for stage in plan["stages"]:
         gives = ", ".join(stage["columns"]) or "clips"
         gate = f"  only where {stage['gate']}" if stage["gate"] else ""
