@@ -81,7 +81,7 @@ EXPECTED: Mapping[str, Expected] = {
     ),
     "blur": Expected(
         title="blur",
-        unit="3 px",
+        unit="6 px",
         falls=("sharpness", "first_frame_psnr", "first_frame_ssim", *_SAMENESS),
         stays=("motion_score", "motion_score_consistent", "dynamic_speed", *_CLEAN),
     ),

@@ -19,7 +19,7 @@ from dropletvideo import media
 Frames = NDArray[np.uint8]
 SHORT_SIDE = 256.0
 WARP_PX, DRIFT_PX, JITTER_PX, JITTER_DEGREES = 8.0, 12.0, 4.0, 0.8
-GAIN, FROZEN_SHARE, NOISE_DEVIATION, BLUR_PX, LEAST_SIZE = 0.2, 0.6, 24.0, 3.0, 0.5
+GAIN, FROZEN_SHARE, NOISE_DEVIATION, BLUR_PX, LEAST_SIZE = 0.2, 0.6, 24.0, 6.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def noise(clip: Clip, level: float) -> Frames:
 
 
 def blur(clip: Clip, level: float) -> Frames:
-    """Gaussian blur, deviation up to 3 px."""
+    """Gaussian blur, deviation up to 6 px."""
     deviation = level * BLUR_PX * clip.scale
     if deviation == 0:
         return clip.frames

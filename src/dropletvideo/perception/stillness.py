@@ -1,7 +1,7 @@
 """Frozen stretches: neighbouring frames that repeat each other, as a generator stops or a file is filled up.
 
 Two neighbours repeat each other where in no block of 16x16 pixels (at short side 256) the mean absolute difference of
-luma reaches 1 grey level. Columns: `repeated_share`, share of the pairs, 0 to 1, lower is better; and
+luma reaches 2 grey levels (a coder goes on mending a picture that stands still). Columns: `repeated_share`, share of the pairs, 0 to 1, lower is better; and
 `longest_freeze_seconds`, length of the longest run of such pairs, range 0 upwards, lower is better. None without a
 pair. Source: own rule. What it cannot tell: a still scene without noise before a still camera is frozen, too.
 """
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dropletvideo.perception.judge import Chunk, Features, Frames
 
 BLOCK = 16
-LEAST_CHANGE = 1.0
+LEAST_CHANGE = 2.0
 
 
 def repeats(earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> bool:
@@ -44,7 +44,7 @@ class Stillness:
     """See the module text."""
 
     name = "stillness"
-    version = 1
+    version = 2
     needs: Frames | Features = Frames(rate=None, short_side=256, colour="gray")
     columns: Mapping[str, type] = {"repeated_share": float, "longest_freeze_seconds": float}
 
