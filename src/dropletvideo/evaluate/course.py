@@ -3,7 +3,7 @@
 Every axis is brought to rough motion of the picture in short sides (a pan of one degree moves a usual picture by
 0.019), the asked moves are laid over the time line, and in each stretch between their starts and ends
 
-    delivered = 1 - |measured - asked| / max(|asked|, |measured|, 0.03)          0 to 1, weighted by time
+    delivered = 1 - |measured - asked| / max(|asked|, |measured|, 0.05)          0 to 1, weighted by time
 
 so that doing nothing, too little, too much, the opposite, or something else beside it all cost what they move. Travel
 is compared up to a factor of two: its amount is parallax at a typical depth, which pictures tell no better. A move
@@ -23,10 +23,12 @@ AXES = ("pan", "tilt", "roll", "zoom", "truck", "pedestal", "dolly")
 WEIGHTS = (0.0192, 0.0192, 0.0061, 0.35, 1.0, 1.0, 0.35)
 """Picture motion in short sides per degree, per log focal ratio, and per short side of parallax."""
 TRAVEL = (4, 5, 6)
-LEAST, ASKED_AT_LEAST = 0.03, 0.05
+LEAST, ASKED_AT_LEAST = 0.05, 0.05
 DEPTH_FACTOR = 2.0
 ARC_RATIO = (0.25, 4.0)
 """Sideways travel of an arc over the picture motion of its turn: depends on how far its pivot is."""
+LEANS = 0.35
+"""Rise beside a dolly, and the other way round, that a camera sees which looks up or down by up to 20 degrees."""
 _SIGNS = {
     "left": -1.0, "right": 1.0, "up": 1.0, "down": -1.0, "cw": 1.0, "ccw": -1.0, "in": 1.0, "out": -1.0
 }  # fmt: skip
@@ -102,7 +104,12 @@ def asked_vector(ask: CameraAsk, share: float, measured: Vector) -> Vector:
         return vector
     number = AXES.index(axis)
     amount = abs(math.log(max(ask.amount, 1e-6))) if axis == "zoom" and ask.amount is not None else ask.amount
-    vector[number] = sign * _size(number, amount, share, sign * measured[number])
+    size = _size(number, amount, share, sign * measured[number])
+    vector[number] = sign * size
+    if axis in ("dolly", "pedestal"):
+        other = AXES.index("pedestal" if axis == "dolly" else "dolly")
+        limit = LEANS * size / WEIGHTS[number] * WEIGHTS[other]
+        vector[other] = min(max(measured[other], -limit), limit)
     return vector
 
 

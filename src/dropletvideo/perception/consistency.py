@@ -2,6 +2,9 @@
 
 Columns, all from frames at 8 per second and short side 256, at most the first 30 seconds:
 
+`opening_likeness` in 0 to 1, higher is better: likeness of the first frame to the asked image (the mean of all cells
+and of their worst quarter; terms of `returning.py`), None where no image is given.
+
 `rigid_agreement` in 0 to 1, higher is better: mean over all tracks of 1 / (1 + (e / 1.5 px)^2) with e the root mean
 square distance of a track from what one rigid scene before the moving camera allows (`rigid_scene.py`: rotation and
 zoom, and travel with one depth per point where parallax shows, the same depth in every window); a track of a thing that
@@ -36,6 +39,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dropletvideo.media import Fit, fit_image
 from dropletvideo.perception import plot_things, revealed
 from dropletvideo.perception.camera_fit import Array
 from dropletvideo.perception.camera_tracks import Tracks
@@ -44,7 +48,7 @@ from dropletvideo.perception.colours import name_pixels
 from dropletvideo.perception.course import course_of
 from dropletvideo.perception.judge import Chunk, Features, Frames
 from dropletvideo.perception.own_motion import Judged, judge_windows, moving_boxes
-from dropletvideo.perception.returning import SIDE, Boxes, closing, headings, returns_of
+from dropletvideo.perception.returning import SIDE, Boxes, closing, headings, likeness_of_cells, returns_of
 from dropletvideo.perception.rigid_scene import RigidWindow, rigid_windows
 from dropletvideo.perception.view_chain import ViewChain, chain_of
 
@@ -53,9 +57,11 @@ MOST_FRAMES = 240
 AGREES_PX = 1.5
 """Distance from the rigid scene at which a track's agreement is a half."""
 ANGLE_STEP = 30
+OPENING_CELLS = (8, 8)
 LEAST_NEW = 0.04
 """Share of the picture that must be new before anything is said of what was revealed."""
 COLUMNS: Mapping[str, type] = {
+    "opening_likeness": float,
     "rigid_agreement": float,
     "rigid_error_px": float,
     "rigid_parallax": float,
@@ -79,6 +85,8 @@ class ConsistencyState:
     """Tracks so far, and small copies of the frames: colour names at short side 64, pictures at short side 96."""
 
     tracks: Tracks
+    image: NDArray[np.uint8] | None = None
+    fit: Fit = "crop"
     names: list[NDArray[np.int8]] = field(default_factory=list)
     pictures: list[NDArray[np.uint8]] = field(default_factory=list)
 
@@ -87,14 +95,16 @@ class ConsistencyJudge:
     """See the module text."""
 
     name = "consistency"
-    version = 2
+    version = 3
+    reads = ("image", "fit")
     needs: Frames | Features = Frames(rate=8.0, short_side=SHORT_SIDE, colour="rgb")
     columns: Mapping[str, type] = COLUMNS
 
     def start(self, row: Mapping[str, Any]) -> ConsistencyState:
         """State of one clip; the row may hold the file's `height` and `width`."""
         own_side = min(row.get("height") or SHORT_SIDE, row.get("width") or SHORT_SIDE)
-        return ConsistencyState(Tracks(enlarged=max(1.0, SHORT_SIDE / own_side)))
+        tracks = Tracks(enlarged=max(1.0, SHORT_SIDE / own_side))
+        return ConsistencyState(tracks, image=row.get("image_frame"), fit=row.get("fit") or "crop")
 
     def update(self, state: ConsistencyState, chunk: Chunk) -> None:
         """Follow the points, and keep small copies."""
@@ -109,14 +119,16 @@ class ConsistencyJudge:
         """The columns of the clip."""
         tracks = state.tracks
         pairs = make_pairs(tracks)
+        opening = {"opening_likeness": _opening(state)}
         if not pairs:
-            return dict.fromkeys(COLUMNS)
+            return dict.fromkeys(COLUMNS) | opening
         lens = calibrate(pairs, min(tracks.height, tracks.width))
         windows = rigid_windows(tracks, lens.focal_px, lens.noise_px)
         judged = judge_windows(windows, lens.noise_px, min(tracks.height, tracks.width))
         chain = chain_of(tracks, lens.focal_px, lens.noise_px)
         heading = headings(windows, len(tracks.frames))
         return {
+            **opening,
             **_rigid(judged, tracks, heading),
             "rigid_course": _course(windows, tracks),
             **_returns(state.pictures, chain, heading, moving_boxes(judged, tracks)),
@@ -130,6 +142,16 @@ def _shrunk(frame: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     scale = side / min(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _opening(state: ConsistencyState) -> float | None:
+    """Likeness of the first frame to the asked image, brought to its shape as the generator does."""
+    if state.image is None or not state.pictures:
+        return None
+    first = state.pictures[0]
+    asked = fit_image(state.image, first.shape[0], first.shape[1], state.fit)
+    likeness = np.sort(likeness_of_cells(asked, first, OPENING_CELLS).ravel())
+    return float((likeness.mean() + likeness[: len(likeness) // 4].mean()) / 2)
 
 
 def _rigid(judged: list[Judged], tracks: Tracks, heading: Array) -> dict[str, Any]:

@@ -26,6 +26,8 @@ REACH = 0.13
 """Neighbours lie within this of each other, in short sides."""
 MOVES_PX, MOVES_NOISE = 1.0, 4.0
 """A track moves by itself from this residual on, in pixels at short side 256, and in deviations of a tracked place."""
+MIN_SPEED = 0.015
+"""Short sides per second that a thing, or its parts against each other, must move at least."""
 LARGEST = 0.45
 """Share of the window's tracks that things may hold together."""
 STANDS_OUT = 0.4
@@ -88,7 +90,11 @@ def judge_window(window: RigidWindow, noise_px: float, short_side: int) -> Judge
         if taken + len(group) > LARGEST * len(error) or not _stands_out(places, error, group, limit):
             continue
         motion, rest = _affine(window, group)
-        movers.append(_mover(window, group, places, motion, short_side))
+        mover = _mover(window, group, places, motion, short_side)
+        seconds = window.times[-1] - window.times[0]
+        if max(float(np.linalg.norm(mover.path, axis=1).max()), mover.turning) < MIN_SPEED * seconds:
+            continue
+        movers.append(mover)
         judged[group] = np.minimum(rest, error[group])
     return Judged(window, tuple(movers), judged)
 

@@ -83,7 +83,11 @@ def as_row(thing: PlotThing, judged: list[Judged], names: list[NDArray[np.int8]]
 
 
 def steadiness(path: Array, times: Array) -> float | None:
-    """How smooth an own course F,2 is: 1 / (1 + (departure from a quadratic over its length / STEADY)^2)."""
+    """How smooth an own course F,2 is, 0 to 1, or None if it is too short.
+
+    The better of 1 / (1 + (d / STEADY)^2), d the departure from a quadratic over the length, and 1 / (1 + j^2), j the
+    third differences (their 40th percentile, so that a bounce is smooth) over the mean step.
+    """
     places = np.concatenate([np.zeros((1, 2)), path])
     length = float(np.linalg.norm(np.ptp(places, axis=0)))
     if len(places) < 5 or length < LEAST_PATH:
@@ -92,7 +96,9 @@ def steadiness(path: Array, times: Array) -> float | None:
     model = np.stack([np.ones_like(since), since, since**2], axis=1)
     left = places - model @ np.linalg.lstsq(model, places, rcond=None)[0]
     departure = float(np.sqrt((left**2).sum(axis=1).mean()))
-    return 1 / (1 + (departure / length / STEADY) ** 2)
+    step = float(np.linalg.norm(np.diff(places, axis=0), axis=1).mean())
+    jerk = float(np.percentile(np.linalg.norm(np.diff(places, n=3, axis=0), axis=1), 40)) / max(step, 1e-9)
+    return max(1 / (1 + (departure / length / STEADY) ** 2), 1 / (1 + jerk**2))
 
 
 def covered(spans: list[tuple[float, float]]) -> float:

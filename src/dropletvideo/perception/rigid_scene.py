@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from dropletvideo.perception.camera_fit import Array, Turn, epipolar, fit_travel, fit_turn, rotation
 from dropletvideo.perception.camera_tracks import Tracks
-from dropletvideo.perception.camera_windows import COST_LIMIT, DIRECTIONS
+from dropletvideo.perception.camera_windows import COST_LIMIT, DIRECTIONS, NOISE_PER_SHIFT
 
 WINDOW_SECONDS = 1.0
 WIDEST_SHIFT, LEAST_KEPT = 0.3, 0.5
@@ -36,8 +36,9 @@ MOST_TRACKS = 160
 MIN_SEEN = 3
 """Frames of a window, the first included, in which a track must be seen to count."""
 FIRST_ROUNDS, ROUNDS = 2, 6
-PARALLAX_GAIN = 1.5
-"""Travel is taken where rotation and zoom alone leave this many times its residual."""
+PARALLAX_GAIN, DOUBTED_GAIN, MOSTLY = 1.5, 6.0, 0.65
+"""Travel is taken where rotation and zoom alone leave this many times its residual; more is asked where they explain
+most sightings, since the rest may be things that move by themselves: a depth of its own explains those too."""
 EXACT, WELL_EXPLAINED = 1.0, 2.5
 """Costs below which a camera explains the tracks to their noise, and but for things that move by themselves."""
 ZOOM_GAIN = 1.25
@@ -209,7 +210,8 @@ class _Fit:
 
     def __init__(self, m: Array, places: Array, seen: NDArray[np.bool_], noise: float) -> None:
         self.m, self.seen, self.noise = m, seen, noise
-        self.places = np.where(seen[..., None], places, 0.0)
+        self.places = np.where(seen[..., None], places, m)
+        self.spread = np.hypot(noise, NOISE_PER_SHIFT * np.linalg.norm(self.places - m, axis=2))
         self.rays = np.column_stack([m, np.ones(len(m))])
         self.turns: list[Turn] = []
         self.travel = np.zeros((len(places), 3))
@@ -232,10 +234,15 @@ class _Fit:
             self.travelled()
             tried.append(self._kept())
         least = min(kept[0] for kept in tried)
-        gains = (PARALLAX_GAIN, *[ZOOM_GAIN] * len(tried))
+        self._take(tried[0])
+        gains = (PARALLAX_GAIN if self._explained() < MOSTLY else DOUBTED_GAIN, *[ZOOM_GAIN] * len(tried))
         chosen = next(k for k, kept in enumerate(tried) if kept[0] <= gains[k] * least)
         self._take(tried[chosen])
         return chosen > 0
+
+    def _explained(self) -> float:
+        """Share of sightings within three deviations."""
+        return float(((self.residual() ** 2).sum(axis=2) < 9 * self.spread**2)[self.seen].mean())
 
     def _kept(self) -> tuple[float, list[Turn], Array, Array]:
         return self.cost(), list(self.turns), self.travel.copy(), self.inverse.copy()
@@ -292,7 +299,7 @@ class _Fit:
 
     def cost(self) -> float:
         """Mean truncated squared residual in noise units, per degree of freedom that the kind of fit leaves."""
-        squared = (self.residual() ** 2).sum(axis=2)[self.seen] / self.noise**2
+        squared = ((self.residual() ** 2).sum(axis=2) / self.spread**2)[self.seen]
         total = np.minimum(squared, COST_LIMIT).sum()
         free = self.seen.sum() * 2 - 4 * len(self.places)
         if self.travel.any():

@@ -15,7 +15,8 @@ Kinds of request, named in `kind` of each line:
               (`changed` "camera"), and with nothing that moves (`changed` "plot")
 
 `events` of a line hold only what can be seen in its frames: still things that the camera brings in at a border, and
-things that move by themselves by a twentieth of the picture or more. A slide across the view also says its `way`, left
+things that move by themselves by a twentieth of the picture or more, but not slides before a camera that travels
+across the view, which look like another depth. A slide across the view also says its `way`, left
 or right as a camera at rest sees it, and so does the prompt.
 """
 
@@ -300,12 +301,20 @@ def events_of(shot: Shot, config: ConsistencySuite) -> list[dict[str, Any]]:
             continue
         steady = (seen.share[:, k] > 0.3) & (area[:, k] >= MIN_AREA / 2)
         own = _own_motion(shot, k, config, times)
+        if event.event == "slides" and _goes_along(shot):
+            continue
         if steady.mean() >= 0.6 and np.abs(own).max() >= MIN_OWN:
             way = (
                 {"way": "right" if own[0] > 0 else "left"} if event.event == "slides" and abs(own[0]) >= MIN_OWN else {}
             )
             events.append(row | way | {"end": round(min(event.end, float(times[-1])), 3)})
     return events
+
+
+def _goes_along(shot: Shot) -> bool:
+    """Whether the camera travels across the view: what slides across it then cannot be told from what is nearer or
+    farther (a followed subject looks like something at infinity)."""
+    return any(move.move.partition("_")[0] in ("truck", "arc", "tracking") for move in shot.path.moves)
 
 
 def _own_motion(shot: Shot, number: int, config: ConsistencySuite, times: NDArray[np.float64]) -> NDArray[np.float64]:

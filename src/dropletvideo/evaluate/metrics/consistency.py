@@ -4,8 +4,9 @@
 
 `delivered` is the agreement of the asked moves with the measured course in direction, amount and time
 (`evaluate/course.py`); of `tracking`, which is about a subject, whether the camera judge sees it. Parts: `geometry`
-always; `revisit`, `emergence`, `plot` and `causality` where the request or the video has something of the kind. A part
-that could not be told is left out and never counts as 0; without an asked camera there is no IST, only the parts.
+always; likeness of the first frame to the asked image, where one is given; `revisit`, `emergence`, `plot` and
+`causality` where the request or the video has something of the kind. A part that could not be told is left out and
+never counts as 0; without an asked camera there is no IST, only the parts.
 
 A frozen picture delivers `static` alone, and then only where no plot is asked. Where a Ken-Burns zoom is the right
 answer (a zoom without plot, near its own amount), it scores as the truth does. Source: own.
@@ -51,6 +52,7 @@ def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | No
         return {}
     got = delivered(row, measures)
     parts = [module.score(row, measures).get(name) for module, name in zip(PARTS, NAMES, strict=True)]
+    parts.append(measures.get("opening_likeness"))
     told = [part for part in parts if part is not None]
     if got is None or not told:
         return {"ist": None, "delivered": got}

@@ -47,11 +47,15 @@ BORDER_OF = {
 }
 LIKE = {
     "white": ("white", "grey"),
-    "black": ("black", "grey"),
+    "black": ("black", "grey", "brown", "blue"),
     "brown": ("brown", "orange"),
+    "orange": ("orange", "brown"),
+    "yellow": ("yellow", "orange", "brown"),
+    "pink": ("pink", "red"),
     "purple": ("purple", "pink"),
+    "teal": ("teal", "green", "blue"),
 }
-"""Names under which a colour may be measured, beside its own: light and shade move these."""
+"""Names under which a colour is measured in some light or shade, beside its own."""
 COLOURS = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "white", "black", "brown", "grey")
 
 

@@ -1,0 +1,142 @@
+"""Integral spatio-temporal consistency of rendered truth beside every baseline, per asked move.
+
+    python benchmarks/consistency_truth.py --count 8 --first-seed 1000000 --work OUT     # truth as the answer
+    python benchmarks/consistency_truth.py --small --count 4 --work OUT64          # 64x64, as the shipped model sees
+    droplet generate --model nano --batch OUT64/requests.jsonl --out ANSWERS
+    python benchmarks/consistency_truth.py --manifest ANSWERS/manifest.jsonl --name nano --work OUT64-nano
+
+Writes the requests of `world/consistency_suite.py`, answers them with the scene's own continuation (or takes another
+folder's answers), scores answers and baselines alike, and prints JSON rows: one per asked move or kind of request with
+the mean of every part, the 95 % interval of the score, and for each baseline whether the intervals lie apart. Constants
+were fixed on seeds from 1,200,000 up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+
+from dropletvideo.evaluate.aggregate import mean_estimate
+from dropletvideo.evaluate.metric import load_metric
+from dropletvideo.evaluate.score import EvaluateConfig, evaluate_manifest
+from dropletvideo.world.consistency_suite import KINDS, ConsistencySuite, write_consistency_suite
+
+METRICS = ("geometry", "revisit", "emergence", "plot", "causality", "consistency")
+BASELINES = ("frozen", "ken_burns", "shuffled", "reversed")
+PARTS = ("delivered", "geometry", "revisit", "revisit_closing", "emergence", "plot", "causality")
+
+
+def truth_manifest(work: Path, config: ConsistencySuite) -> Path:
+    """Requests of a suite, answered by their own references."""
+    requests = work / "requests.jsonl"
+    if not requests.exists():
+        write_consistency_suite(work, config)
+    manifest = work / "manifest.jsonl"
+    rows = [json.loads(line) for line in requests.read_text().splitlines()]
+    manifest.write_text("".join(json.dumps(row | {"video": row["reference_video"]}) + "\n" for row in rows))
+    return manifest
+
+
+def key_of(row):
+    """What a row counts for: its single move, else its kind (an orbit with its angle)."""
+    kind = row.extra.get("kind", "move")
+    if kind == "orbit":
+        return f"orbit {round(row.camera[0].amount)}"
+    return row.moves[0] if kind == "move" else kind
+
+
+def table(evaluation, name):
+    """One row per key: mean of every part of the answers, and IST of every system with its interval."""
+    metrics = [load_metric(metric) for metric in METRICS]
+    found: dict[str, dict[str, list]] = {}
+    for result in evaluation.results:
+        if result.error is not None:
+            continue
+        scores = {}
+        for metric in metrics:
+            scores.update(metric.score(result.row, result.measures))
+        system = name if result.system == "model" else result.system
+        found.setdefault(key_of(result.row), {}).setdefault(system, []).append((result.row, scores))
+    for key, systems in found.items():
+        own = estimate(systems.get(name, []))
+        row = {"asked": key, "videos": len(systems.get(name, [])), name: own}
+        row |= {"parts": {part: mean([scores.get(part) for _, scores in systems.get(name, [])]) for part in PARTS}}
+        for baseline in BASELINES:
+            other = estimate(systems.get(baseline, []))
+            apart = None if own is None or other is None else own["low"] > other["high"]
+            row[baseline] = None if other is None else other | {"apart": apart}
+        yield row
+
+
+def estimate(rows):
+    """Mean IST and its interval."""
+    told = [(scores["ist"], row.cluster) for row, scores in rows if scores.get("ist") is not None]
+    if not told:
+        return None
+    values = mean_estimate([value for value, _ in told], [cluster for _, cluster in told]).as_dict()
+    return {key: round(value, 3) for key, value in values.items() if key in ("mean", "low", "high")}
+
+
+def mean(values):
+    """Mean of what is told."""
+    told = [value for value in values if value is not None]
+    return round(sum(told) / len(told), 3) if told else None
+
+
+def main() -> None:
+    """Score and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=8)
+    parser.add_argument("--first-seed", type=int, default=1_000_000)
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS))
+    parser.add_argument("--moves", nargs="*", help="only these single moves")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--small", action="store_true", help="64x64, 17 frames at M=8, speeds of the training world")
+    parser.add_argument("--manifest", type=Path, help="answers of a model in place of the truth")
+    parser.add_argument("--name", default="truth")
+    parser.add_argument("--baselines", nargs="*", default=list(BASELINES))
+    parser.add_argument("--rows", type=Path, help="append the JSON rows to this file")
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    size = {"num_frames": 17, "height": 64, "width": 64, "training": True} if args.small else {}
+    asked = {"moves": tuple(args.moves)} if args.moves else {}
+    config = ConsistencySuite(count=args.count, seed=args.first_seed, kinds=tuple(args.kinds), **size, **asked)
+    args.work.mkdir(parents=True, exist_ok=True)
+    manifest = args.manifest or truth_manifest(args.work, config)
+    started = time.process_time()
+    how = EvaluateConfig(metrics=METRICS, baselines=tuple(args.baselines), timeout_seconds=None)
+    evaluation = evaluate_manifest(manifest, args.work / "evaluation", how)
+    stamp = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "command": "python benchmarks/consistency_truth.py " + shown(sys.argv[1:]),
+        "device": f"{platform.machine()}, one core",
+        "first_seed": args.first_seed,
+    }
+    rows = list(table(evaluation, args.name))
+    for system in ("model", *args.baselines):
+        tables = evaluation.summary["systems"].get(system, {}).get("tables", {})
+        some = tables.get("revisit", {}) | tables.get("causality", {})
+        rows += [{"system": args.name if system == "model" else system, **some}] if some else []
+    rows.append({"cpu_seconds_per_video": round((time.process_time() - started) / max(len(evaluation.results), 1), 3)})
+    lines = [json.dumps(stamp | row) + "\n" for row in rows]
+    print("".join(lines), end="")
+    if args.rows:
+        with args.rows.open("a") as file:
+            file.writelines(lines)
+
+
+def shown(words: list[str]) -> str:
+    """The command line without folders."""
+    hidden = {"--work", "--manifest", "--rows"}
+    return " ".join("..." if before in hidden else word for before, word in zip(["", *words], words, strict=False))
+
+
+if __name__ == "__main__":
+    main()
