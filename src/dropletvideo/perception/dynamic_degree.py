@@ -1,8 +1,9 @@
 """Dynamic degree: does a video move at all, by VBench's rule, and how fast, as a number; flow by DIS.
 
-The rule, on given flow: of the frames at about 8 per second (every `max(1, round(rate / 8))`-th), each neighbouring
-pair has the mean of its largest 5 % of flow lengths in pixels; the video moves where at least `round(4 N / 16)` pairs
-are above `6 * short side / 256` px, N frames taken, ties rounded to the even number.
+The rule, on given flow: of the frames at about 8 per second (the published tool takes each `max(1, round(rate / 8))`-th
+frame, this judge the shared flow's 8 per second by timestamp), each neighbouring pair has the mean of its largest 5 %
+of flow lengths in pixels; the video moves where at least `round(4 N / 16)` pairs are above `6 * short side / 256` px,
+N frames taken, ties rounded to the even number.
 
 Columns: `dynamic_degree_dis`, 0 or 1, higher moves; `dynamic_speed` in short sides per second, range 0 upwards, no
 direction (more is faster, not better): the median over pairs of that mean over the short side and the pair's seconds;
@@ -22,13 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dropletvideo.perception.flow import Gray, dense_flow, gray
 from dropletvideo.perception.judge import Chunk, Features, Frames
 
 RATE = 8.0
 TOP_SHARE = 0.05
 THRESHOLD_AT_256 = 6.0
-_LEAST_SIDE = 16
 
 
 def sampling_interval(source_fps: float) -> int:
@@ -38,9 +37,9 @@ def sampling_interval(source_fps: float) -> int:
 
 def largest_mean(flow: NDArray[np.float32], share: float = TOP_SHARE) -> float:
     """Mean of the largest `share` of the lengths of an H,W,2 flow, px."""
-    lengths = np.sqrt((flow.astype(np.float64) ** 2).sum(axis=-1)).ravel()
-    count = max(1, int(len(lengths) * share))
-    return float(np.partition(lengths, len(lengths) - count)[-count:].mean())
+    squares = (flow[..., 0] ** 2 + flow[..., 1] ** 2).ravel()
+    count = max(1, int(len(squares) * share))
+    return float(np.sqrt(np.partition(squares, len(squares) - count)[-count:].astype(np.float64)).mean())
 
 
 def threshold_of(height: int, width: int) -> float:
@@ -61,37 +60,30 @@ def is_moving(lengths: Sequence[float], height: int, width: int) -> bool:
 
 @dataclass
 class _State:
-    interval: int
-    last: Gray | None = None
-    last_time: float = 0.0
-    seen: int = 0
     size: tuple[int, int] = (0, 0)
     lengths: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
 
 class DynamicDegree:
-    """See the module text; frames at native size."""
+    """See the module text; the flow is the one that motion uses, at short side 256, to which the rule is scaled."""
 
     name = "dynamic_degree"
-    version = 1
-    needs: Frames | Features = Frames(rate=None, short_side=None, colour="gray")
+    version = 2
+    needs: Frames | Features = Features(backbone="dis_flow", rate=RATE, short_side=256)
     columns: Mapping[str, type] = {"dynamic_degree_dis": float, "dynamic_speed": float, "dynamic_pairs_above": float}
 
-    def start(self, row: Mapping[str, Any]) -> _State:
-        """The interval follows from the file's rate."""
-        return _State(interval=sampling_interval(float(row.get("source_fps") or RATE)))
+    def start(self, row: Mapping[str, Any]) -> _State:  # noqa: ARG002  the row asks nothing of this judge
+        """Nothing is known before the first frame."""
+        return _State()
 
     def update(self, state: _State, chunk: Chunk) -> None:
-        """Flow of each pair that a taken frame ends."""
-        for frame, time in zip(chunk.frames, chunk.times, strict=True):
-            if state.seen % state.interval == 0 and min(frame.shape[:2]) >= _LEAST_SIDE:
-                now = gray(frame)
-                if state.last is not None:
-                    state.lengths.append(largest_mean(dense_flow(state.last, now)))
-                    state.seconds.append(float(time) - state.last_time)
-                state.last, state.last_time, state.size = now, float(time), (now.shape[0], now.shape[1])
-            state.seen += 1
+        """Take the pairs that the new frames end."""
+        for found in chunk.features["dis_flow"]:
+            if found is not None:
+                state.size = (found.flow.shape[0], found.flow.shape[1])
+                state.lengths.append(largest_mean(found.flow))
+                state.seconds.append(found.seconds)
 
     def finish(self, state: _State) -> dict[str, Any]:
         """The rule's answer and the speeds; None without a pair."""

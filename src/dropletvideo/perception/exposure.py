@@ -34,8 +34,9 @@ class ExposureJudge:
     def update(self, state: list[tuple[float, float]], chunk: Chunk) -> None:
         """Shares of every frame of the chunk."""
         for frame in chunk.frames:
-            dark = float((frame.max(axis=-1) <= DARK_LEVEL).mean())
-            state.append((dark, float((frame.min(axis=-1) >= BRIGHT_LEVEL).mean())))
+            red, green, blue = (frame[..., channel] for channel in range(3))
+            most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+            state.append((float((most <= DARK_LEVEL).mean()), float((least >= BRIGHT_LEVEL).mean())))
 
     def finish(self, state: list[tuple[float, float]]) -> dict[str, Any]:
         """Means over frames."""
