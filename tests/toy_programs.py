@@ -1,6 +1,7 @@
 """Toys of the networks that evaluation runs: DINO and CLIP B/32 in the owners' folders, exported programs by shape.
 
-Programs are TorchScript with the stated input and output and a simple answer that a test can know beforehand.
+Programs (TorchScript, and exported ones for MUSIQ) have the stated input and output and a simple answer that a test
+can know beforehand.
 """
 
 from __future__ import annotations
@@ -60,7 +61,10 @@ def write_musiq(folder: Path, sizes: Iterable[str]) -> None:
     """100 times the mean of the picture."""
     for size in sizes:
         height, width = map(int, size.split("x"))
-        save(Brightness(), folder / f"{size}.pt", torch.zeros(1, 3, height, width))
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.export.save(
+            torch.export.export(Brightness(), (torch.zeros(1, 3, height, width),)), folder / f"{size}.pt2"
+        )
 
 
 def write_tracks(folder: Path, lengths: Iterable[int]) -> None:

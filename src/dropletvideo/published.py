@@ -248,7 +248,7 @@ _ALL = (
     Weights(
         name="dreamsim",
         source="https://github.com/ssundaram21/dreamsim",
-        file="dreamsim.pt",
+        file="dreamsim.pt2",
         licence="MIT",
         is_folder=False,
         note="takes 1,3,224,224 float of 0 to 1, gives the embedding 1,D",
@@ -261,7 +261,7 @@ _ALL = (
         licence="CC-BY-NC-4.0",
         is_folder=True,
         is_free=False,
-        note="one program for each number of frames T, T.pt: 1,T,3,384,512 float of 0 to 255 to places 1,T,100,2 px",
+        note="one program for each number of frames T, T.pt2: 1,T,3,384,512 float of 0 to 255 to places 1,T,100,2 px",
         used_by=("vbench_camera_motion", "mira_tracking_strength", "mira_temporal_paper"),
         made_by="python examples/export_programs.py cotracker2 --frames T",
     ),
@@ -281,7 +281,7 @@ _ALL = (
         licence="CC-BY-NC-4.0",
         is_folder=True,
         is_free=False,
-        note="one program for each size, HxW.pt, sides padded to multiples of 16: two frames 1,3,H,W of 0 to 1 to the "
+        note="one program for each size, HxW.pt2, sides padded to multiples of 16: two frames 1,3,H,W of 0 to 1 to the "
         "middle one",
         used_by=("vbench_motion_smoothness", "mira_smoothness"),
         made_by="python examples/export_programs.py amt-s --size HxW",
@@ -292,7 +292,7 @@ _ALL = (
         licence="PolyForm Noncommercial 1.0 (pyiqa's code, which is in the program; Google's MUSIQ is Apache-2.0)",
         is_folder=True,
         is_free=False,
-        note="one program for each size, HxW.pt, the longer side 512 at most: 1,3,H,W float of 0 to 1 to the score",
+        note="one program for each size, HxW.pt2, the longer side 512 at most: 1,3,H,W float of 0 to 1 to the score",
         used_by=("vbench_imaging_quality", "mira_imaging_quality"),
         made_by="python examples/export_programs.py musiq-spaq --size HxW",
     ),
@@ -302,9 +302,9 @@ _ALL = (
         licence="CC-BY-NC-SA-4.0 by its page; check before use",
         is_folder=True,
         is_free=False,
-        note="video.pt: 1,8,3,224,224 normalised as CLIP's to 1,D; text.pt: 1,32 int64 tokens to 1,D",
+        note="video.pt2: 1,8,3,224,224 normalised as CLIP's to 1,D; text.pt2: 1,32 int64 tokens to 1,D",
         used_by=("mira_alignment",),
-        made_by="python examples/export_programs.py viclip",
+        made_by="python examples/export_programs.py viclip-video, and viclip-text",
     ),
 )
 WEIGHTS: Mapping[str, Weights] = MappingProxyType({weights.name: weights for weights in _ALL})

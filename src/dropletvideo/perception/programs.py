@@ -44,7 +44,12 @@ def _loaded(name: str, path: str) -> tuple[Callable[..., Any], str]:
                 for outdated in (DeprecationWarning, FutureWarning):  # published TorchScript files stay readable
                     warnings.simplefilter("ignore", outdated)
                 return torch.jit.load(path, map_location=device).eval(), device  # type: ignore[no-untyped-call]
-        return torch.export.load(path).module().to(device), device
+        program = torch.export.load(path)
+        if device != "cpu":  # tensors that the program makes itself are made where it was exported otherwise
+            from torch.export.passes import move_to_device_pass
+
+            program = move_to_device_pass(program, device)
+        return program.module(), device
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise WeightsError(
             f"{path} cannot be run as the program {name!r} ({' '.join(str(error).split())[:200]}): "

@@ -1,8 +1,8 @@
 """Exported programs that hold for one shape of input: a folder with one file a shape, named by it.
 
-Networks whose code looks at sizes (patches of several scales, windows over time) are traced for one shape; run on
-another, a trace may give wrong numbers without a word. So the file's name says what it holds for (`384x672.pt`), and a
-shape without a file is an error that says which one to export.
+Networks whose code looks at sizes (patches of several scales, windows over time) are exported for one shape; run on
+another, TorchScript may give wrong numbers without a word. So the file's name says what it holds for (`384x672.pt2`),
+and a shape without a file is an error that says which one to export. `examples/export_programs.py` writes them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dropletvideo.errors import WeightsError
 from dropletvideo.perception.programs import load_program
 from dropletvideo.weights import named, weights_path
 
-_SUFFIXES = (".pt", ".pt2")
+_SUFFIXES = (".pt2", ".pt")
 
 
 def shaped_program(name: str, shape: str, path: str | Path | None = None) -> tuple[Callable[..., Any], str]:

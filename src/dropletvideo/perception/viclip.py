@@ -7,7 +7,7 @@ frames 0, 2, ..., 14), the last repeated in a video of fewer. Source: Wang et al
 VBench and MiraBench call it. Fault: texts are cut after 32 tokens, about 25 words; of a dense caption the rest is not
 read.
 
-Two programs: `video.pt` takes 1,8,3,224,224 float32 normalised as CLIP's, `text.pt` 1,32 int64 tokens of CLIP's
+Two programs: `video.pt2` takes 1,8,3,224,224 float32 normalised as CLIP's, `text.pt2` 1,32 int64 tokens of CLIP's
 vocabulary filled up with zeros; each gives 1,D. The vocabulary is read from CLIP's folder.
 """
 
