@@ -277,6 +277,10 @@ def test_the_export_has_the_published_shape(tmp_path, registered):
     assert overall == pytest.approx(90, abs=2)
     assert [Path(video["video_path"]).name for video in videos] == ["60.mp4", "120.mp4"]
     assert videos[0]["video_results"] == pytest.approx(6000, abs=200)
+    asking = replace(exported, exported=lambda each: {"prompt_type": "zoom_in"})
+    (camera, _) = write_vbench(replace(evaluation, metrics=[asking]), tmp_path / "camera")
+    overall, classes, _ = json.loads(camera.read_text())["imaging_quality"]
+    assert classes == {"zoom_in": pytest.approx(overall)}
     assert info[0]["prompt_en"] == "a wall"
     assert len(info[0]["video_list"]) == 2
 

@@ -47,14 +47,23 @@ def _compat_column(metric: Metric) -> Column | None:
 
 
 def _dimension(metric: Metric, column: Column, scored: Sequence[ScoredRow], estimate: dict[str, Any]) -> list[Any]:
-    videos = []
-    extra: dict[str, Any] = {}
+    videos: list[dict[str, Any]] = []
     for each in scored:
         if not metric.asked_of(each.row) or column.name not in each.scores:
             continue
         line: dict[str, Any] = {"video_path": str(each.row.video), "video_results": each.scores[column.name]}
-        videos.append(line | (metric.exported(each) if metric.exported else extra))
-    return [estimate.get("value"), videos]
+        videos.append(line | (metric.exported(each) if metric.exported else {}))
+    classes = _class_means(videos)
+    return [estimate.get("value"), *([classes] if classes else []), videos]
+
+
+def _class_means(videos: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Mean by what was asked, which camera motion alone writes, between its overall value and its videos."""
+    classes: dict[str, list[float]] = {}
+    for video in videos:
+        if video.get("prompt_type") and video["video_results"] is not None:
+            classes.setdefault(video["prompt_type"], []).append(float(video["video_results"]))
+    return {name: sum(values) / len(values) for name, values in sorted(classes.items())}
 
 
 def _full_info(scored: Sequence[ScoredRow]) -> list[dict[str, Any]]:
