@@ -15,6 +15,7 @@ from typing import Any
 from dropletvideo.evaluate.metric import Column, Metric, ScoredRow
 from dropletvideo.evaluate.rows import MODEL, scored_row
 from dropletvideo.evaluate.score import Evaluation
+from dropletvideo.files import write_text
 
 NAME = "results"
 
@@ -34,7 +35,6 @@ def write_vbench(evaluation: Evaluation, folder: Path) -> list[Path]:
         str(metric.dimension): _dimension(metric, column, scored, scores.get(column.name, {}))
         for metric, column in chosen
     }
-    folder.mkdir(parents=True, exist_ok=True)
     written = {"eval_results": results, "full_info": _full_info(scored)}
     return [_write(folder / f"{NAME}_{kind}.json", content) for kind, content in written.items()]
 
@@ -87,5 +87,5 @@ def _full_info(scored: Sequence[ScoredRow]) -> list[dict[str, Any]]:
 
 
 def _write(path: Path, content: Any) -> Path:
-    path.write_text(json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n")
     return path

@@ -33,7 +33,7 @@ class Clip:
     @property
     def scale(self) -> float:
         """Pixels of this clip for one pixel at short side 256."""
-        return min(self.frames.shape[1:3]) / SHORT_SIDE
+        return float(min(self.frames.shape[1:3])) / SHORT_SIDE
 
     def generator(self) -> np.random.Generator:
         """Random numbers of this clip, the same at every level, so that a fault grows and does not change."""
@@ -47,8 +47,8 @@ def warp(clip: Clip, level: float) -> Frames:
     fields[0] = 0
     bent = []
     for frame, field in zip(clip.frames, fields, strict=True):
-        smooth = cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
-        bent.append(_moved(frame, smooth * (level * WARP_PX * clip.scale / 2.0)))
+        smooth = np.asarray(cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+        bent.append(_moved(frame, smooth * np.float32(level * WARP_PX * clip.scale / 2.0)))
     return np.stack(bent)
 
 
@@ -60,7 +60,8 @@ def depth_drift(clip: Clip, level: float) -> Frames:
         near = np.minimum(np.median(depth) / np.maximum(depth, 1e-3), 2.0) ** 2
         shift = np.zeros((*depth.shape, 2), np.float32)
         shift[..., 1] = near - near.mean()
-        drifted.append(_moved(frame, shift * (level * DRIFT_PX * clip.scale * number / max(1, count - 1))))
+        size = level * DRIFT_PX * clip.scale * number / max(1, count - 1)
+        drifted.append(_moved(frame, shift * np.float32(size)))
     return np.stack(drifted)
 
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dropletvideo.errors import RequestError
+from dropletvideo.files import write_text
 from dropletvideo.moves import check_move
 
 
@@ -116,9 +117,8 @@ def read_manifest(path: Path | str) -> list[ManifestRow]:
 def write_manifest(path: Path | str, rows: Iterable[ManifestRow]) -> None:
     """Write rows as JSONL, with paths inside the manifest's folder made relative to it."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps(row_as_json(row, path.parent), ensure_ascii=False) for row in rows]
-    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    write_text(path, "".join(line + "\n" for line in lines))
 
 
 def row_as_json(row: ManifestRow, folder: Path) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,6 +23,7 @@ from dropletvideo.errors import MediaError
 from dropletvideo.evaluate.manifest import ManifestRow
 from dropletvideo.evaluate.metric import Metric, load_metric
 from dropletvideo.evaluate.reference import Asked, ReferenceFrames
+from dropletvideo.files import write_file
 from dropletvideo.perception.judge import Judge
 from dropletvideo.tables.plan import watch_video
 from dropletvideo.weights import look_for
@@ -167,15 +167,6 @@ def _kept(columns: Mapping[str, Any], out: Path, key: str) -> dict[str, Any]:
         kept[NOT_FINITE] = bad
     if arrays:
         place = Path(FEATURES) / f"{key}.npz"
-        _write_arrays(out / place, arrays)
+        write_file(out / place, lambda file: np.savez(file, allow_pickle=False, **arrays))
         kept |= dict.fromkeys(arrays, str(place))
     return kept
-
-
-def _write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with part.open("wb") as file:
-        np.savez(file, **arrays)
-    part.replace(path)

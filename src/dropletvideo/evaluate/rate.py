@@ -22,6 +22,7 @@ import numpy as np
 from dropletvideo import media
 from dropletvideo.errors import RequestError
 from dropletvideo.evaluate.compare import Scored
+from dropletvideo.files import write_json, write_text
 from dropletvideo.pages.pictures import Player, image_address, video_address
 
 CRITERIA: Mapping[str, str] = {
@@ -75,15 +76,14 @@ def write_rating(
         videos = {LETTERS[place]: runs[k].lines[name]["video"] for place, k in enumerate(order)}
         shown.append(_shown(number, prompts.get(name, {}), videos, config))
     study = hashlib.blake2b(json.dumps(items).encode(), digest_size=8).hexdigest()
-    out.mkdir(parents=True, exist_ok=True)
     key = {
         "study": study,
         "criteria": list(CRITERIA),
         "items": items,
         "runs": [_slot(run, name) for run, name in zip(runs, names, strict=True)],
     }
-    (out / KEY).write_text(json.dumps(key, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / PAGE).write_text(_page(study, shown), encoding="utf-8")
+    write_json(out / KEY, key)
+    write_text(out / PAGE, _page(study, shown))
     return out / PAGE
 
 

@@ -23,6 +23,7 @@ from dropletvideo.evaluate.expected import EXPECTED, INVARIANT
 from dropletvideo.evaluate.faults import FRAME_FAULTS, Clip, Frames
 from dropletvideo.evaluate.motion_response import spearman
 from dropletvideo.evaluate.score import EvaluateConfig, evaluate_manifest
+from dropletvideo.files import write_json, write_text
 from dropletvideo.media import write_image, write_video
 from dropletvideo.world.consistency_suite import ASKED_MOVES, ConsistencySuite, Request, draw_requests, request_row
 from dropletvideo.world.render import RenderedShot, render_shot
@@ -108,7 +109,7 @@ def validate(out: Path | str, config: ValidationConfig, evaluate: EvaluateConfig
         "levels": config.levels,
         "protocol": evaluation.summary["protocol"],
     }
-    (out / "validation.json").write_text(json.dumps(found, indent=1, default=str) + "\n", encoding="utf-8")
+    write_json(out / "validation.json", found, indent=1, default=str)
     return found
 
 
@@ -218,7 +219,7 @@ def _write_videos(out: Path, config: ValidationConfig, evaluate: EvaluateConfig)
             bar.advance()
     lines = [json.dumps(row, ensure_ascii=False) for job in jobs for row in rows[job.request.name]]
     path = out / "manifest.jsonl"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(path, "\n".join(lines) + "\n")
     return path
 
 
