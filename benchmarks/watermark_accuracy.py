@@ -146,7 +146,7 @@ def results(rows, least):
         yield {"what": f"opacity {low} to {high:.1f}", "recall": f"{sum(row in found for row in own)}/{len(own)}"}
     untold = [row for row in rows if row["watermark_score"] is None]
     reasons = Counter("camera rests" if row["still"] else "camera moves" for row in untold)
-    yield {"what": "nothing said", "clips": len(untold), "of": len(rows), **reasons}
+    yield {"what": "nothing said", "untold": len(untold), **reasons}
     hits = true = named = exact = 0
     for row in rows:
         measures = [row[f"letterbox_{side}"] or 0.0 for side in SIDES]
