@@ -53,7 +53,7 @@ class CameraJudge:
     """See the module text. The row may hold `has_edit` (True makes the clip C6) and `focal_ratio` (over the width)."""
 
     name = "camera"
-    version = 5
+    version = 6
     needs: Frames | Features = Frames(rate=8.0, short_side=SHORT_SIDE, colour="gray")
     columns: Mapping[str, type] = {
         "camera_class": str,

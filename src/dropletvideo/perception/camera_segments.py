@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dropletvideo.perception.camera_fit import Array, basis
 from dropletvideo.perception.camera_solve import Travelled, solve_span
-from dropletvideo.perception.camera_subject import holds_subject
+from dropletvideo.perception.camera_subject import follows_subject, holds_subject
 from dropletvideo.perception.camera_windows import BASELINE_SECONDS, WINDOW_WEIGHT, Lens, Pair, Window
 
 SPAN_PRICE = 12.0
@@ -165,10 +165,10 @@ def equal_runs(sign: Array) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairwise(bounds) if sign[a] != 0]
 
 
-HELD_IN_TRAVEL, HELD_IN_PAN = 0.4, 0.7
+HELD_IN_TRAVEL, FOLLOWED_BY_PAN = 0.4, 0.6
 """Share of the windows of a piece that must show a held subject."""
-EXPLAINED_TRAVEL, EXPLAINED_PAN = 0.7, 0.87
-"""Travel with a subject leaves most points explained, at least; a pan that follows one leaves the subject, at most."""
+EXPLAINED_TRAVEL, EXPLAINED_TURN = 0.7, 0.6
+"""Travel or a turn with a subject leaves at least this share of the points explained."""
 TRACKING_SECONDS, TRACKING_SHARE = 1.5, 0.5
 """Tracking lasts this long, or this share of a clip that is shorter than that allows."""
 MIN_TOLD = 3
@@ -252,25 +252,34 @@ def with_arcs(rates: Rates, focal_px: float, short_side: int) -> Rates:
 def with_tracking(
     rates: Rates, pieces: list[tuple[int, int]], pairs: list[Pair], windows: list[Window], picture: tuple[int, int]
 ) -> Rates:
-    """Travel with a subject held in the view becomes tracking; `picture` is height and width of the sampled frames."""
+    """Travel or a turn with a subject held in the view becomes tracking; `picture` is height and width of the sampled
+    frames. Travel is looked at piece by piece, turns as long as nothing travels: who follows a subject turns unevenly.
+    """
     values, tracks = rates.values.copy(), rates.tracks.copy()
     for first, end in pieces:
-        seconds = rates.ends[end - 1] - rates.starts[first]
-        if values[first:end, 7].any() or seconds < min(TRACKING_SECONDS, TRACKING_SHARE * rates.ends[-1]):
-            continue
-        told = []
-        for at in range(first, end):
-            window = windows[at]
-            turning = basis(window.m) @ rates.turns[at] * window.focal_px if rates.travels[at] else 0.0
-            answer = holds_subject(pairs[at], turning, *picture)
-            told += [] if answer is None else [answer]
-        explained = float(np.mean(rates.explained[first:end]))
-        travel = bool(rates.travels[first:end].all())
-        needed = HELD_IN_TRAVEL if travel else HELD_IN_PAN
-        if explained < EXPLAINED_TRAVEL if travel else explained > EXPLAINED_PAN:
-            continue
-        if len(told) >= max(MIN_TOLD, 0.5 * (end - first)) and np.mean(told) >= needed:
-            tracks[first:end] = True
-            values[first:end, 4:7] = 0.0
-            values[first:end, 3] *= ~rates.travels[first:end]
+        if rates.travels[first:end].all() and not values[first:end, 7].any() and _lasts(rates, first, end):
+            told = []
+            for at in range(first, end):
+                window = windows[at]
+                turning = basis(window.m) @ rates.turns[at] * window.focal_px
+                told.append(holds_subject(pairs[at], turning, *picture))
+            explained = float(np.mean(rates.explained[first:end]))
+            tracks[first:end] = explained >= EXPLAINED_TRAVEL and _mostly(told, HELD_IN_TRAVEL)
+    for first, end in equal_runs(np.where(rates.travels, 0.0, 1.0)):
+        if _lasts(rates, first, end):
+            told = [follows_subject(pairs[at], windows[at], *picture) for at in range(first, end)]
+            explained = float(np.mean(rates.explained[first:end]))
+            tracks[first:end] = explained >= EXPLAINED_TURN and _mostly(told, FOLLOWED_BY_PAN)
+    values[tracks, 4:7] = 0.0
+    values[tracks & rates.travels, 3] = 0.0
     return replace(rates, values=values, tracks=tracks)
+
+
+def _lasts(rates: Rates, first: int, end: int) -> bool:
+    return bool(rates.ends[end - 1] - rates.starts[first] >= min(TRACKING_SECONDS, TRACKING_SHARE * rates.ends[-1]))
+
+
+def _mostly(told: list[bool | None], share: float) -> bool:
+    """Whether enough of the windows tell, and at least `share` of those that do say yes."""
+    known = [answer for answer in told if answer is not None]
+    return len(known) >= max(MIN_TOLD, 0.5 * len(told)) and float(np.mean(known)) >= share

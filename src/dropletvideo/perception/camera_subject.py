@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dropletvideo.perception.camera_fit import MIN_POINTS, Array, fit_turn
 from dropletvideo.perception.camera_tracks import Tracks
-from dropletvideo.perception.camera_windows import Pair
+from dropletvideo.perception.camera_windows import Pair, Window
 
 MIN_FLOW = 0.012
 """Flow of the background over a pair, in short sides, below which nothing can be told."""
@@ -26,6 +26,11 @@ ROW = 0.05
 MIDDLE, LOW_MIDDLE = 0.28, (0.12, 0.42)
 """Distance of the held points' centre from the picture's, as a share of its width and height, at most; and aside and
 down for a subject that stands low: far backdrops keep their place too, but above."""
+FOLLOWING_FLOW, OFF_TURN, NEARLY_HELD = 0.03, 0.5, 0.6
+"""Who follows by turning: least flow of the background in short sides; what the subject's points are off the turn, at
+least, and move in the picture, at most, over that flow."""
+FOLLOWED_REACH, COMPACT, FOLLOWED_SHARE = 0.35, 0.6, 0.2
+"""Half the region about such points that must hold most of them, in short sides, and their share of its points."""
 TURN_SECONDS = 0.375
 TURN_SHIFT = 0.006
 """What moves by this over that time, in short sides, beside the still rest may belong to a thing that turns."""
@@ -58,6 +63,24 @@ def holds_subject(pair: Pair, turning: Array | float, height: int, width: int) -
     aside, down = np.median(pair.a[held], axis=0) / (width, height)
     central = bool(max(abs(aside), abs(down)) < MIDDLE or (abs(aside) < LOW_MIDDLE[0] and 0 < down < LOW_MIDDLE[1]))
     return bool(same > SAME_WAY and central and _is_enclosed(pair.a, held, flows))
+
+
+def follows_subject(pair: Pair, window: Window, height: int, width: int) -> bool | None:
+    """Whether something compact in the middle keeps its place, or nearly, while the camera turns past the rest; None if
+    the turn is too small. `window` has the turn of the pair.
+    """
+    size = np.linalg.norm(pair.b - pair.a, axis=1)
+    flow = float(np.percentile(size, 65))
+    if flow < FOLLOWING_FLOW * min(height, width):
+        return None
+    off = (np.linalg.norm(window.left, axis=1) * window.focal_px > OFF_TURN * flow) & (size < NEARLY_HELD * flow)
+    if off.sum() < MIN_HELD:
+        return False
+    centre = np.median(pair.a[off], axis=0)
+    near = np.abs(pair.a - centre).max(axis=1) < FOLLOWED_REACH * min(height, width)
+    central = max(np.abs(centre) / (width, height)) < MIDDLE
+    compact = (off & near).sum() > COMPACT * off.sum()
+    return bool(central and compact and off[near].mean() > FOLLOWED_SHARE)
 
 
 def _among_flow(places: Array, held: NDArray[np.bool_], flows: NDArray[np.bool_], height: int) -> NDArray[np.bool_]:
