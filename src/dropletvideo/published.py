@@ -303,7 +303,7 @@ _ALL = (
         is_folder=True,
         is_free=False,
         note="video.pt2: 1,8,3,224,224 normalised as CLIP's to 1,D; text.pt2: 1,32 int64 tokens to 1,D",
-        used_by=("mira_alignment",),
+        used_by=("mira_alignment", "viclip"),
         made_by="python examples/export_programs.py viclip-video, and viclip-text",
     ),
 )
