@@ -20,6 +20,7 @@ def two_nodes():
         here = str(Path(__file__).parent)  # worker processes import what tests define
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH")))))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")  # 15 is Ray's: starved on a busy machine
         patch.setenv("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
         patch.delenv("RAY_ADDRESS", raising=False)
         from ray.cluster_utils import Cluster
