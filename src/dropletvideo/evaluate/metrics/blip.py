@@ -19,12 +19,7 @@ _COLUMNS = (
 )
 
 
-def has_prompt(row: ManifestRow) -> bool:
-    """Whether there is a text to compare with."""
-    return bool(row.prompt)
-
-
-def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  see `has_prompt`
+def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  see `requires`
     """The judge's columns."""
     return {column.name: measures.get(column.name) for column in _COLUMNS}
 
@@ -42,5 +37,5 @@ def build() -> Metric:
         columns=_COLUMNS,
         judges=(BlipScores(),),
         score=score,
-        applies=has_prompt,
+        requires=("prompt",),
     )

@@ -16,12 +16,7 @@ from dropletvideo.perception.clip_score import ClipScore
 _COLUMNS = (Column(name="clip_score", label="CLIP-score", unit="", better="higher", decimals=2, official="CLIP-score"),)
 
 
-def has_prompt(row: ManifestRow) -> bool:
-    """Whether there is a text to compare with."""
-    return bool(row.prompt)
-
-
-def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  see `has_prompt`
+def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  see `requires`
     """The judge's column."""
     return {"clip_score": measures.get("clip_score")}
 
@@ -39,5 +34,5 @@ def build() -> Metric:
         columns=_COLUMNS,
         judges=(ClipScore(),),
         score=score,
-        applies=has_prompt,
+        requires=("prompt",),
     )

@@ -15,12 +15,7 @@ from dropletvideo.perception.viclip import ViClip
 _COLUMNS = (Column(name="viclip", label="ViCLIP", unit="", better="higher", official="ViCLIP"),)
 
 
-def has_prompt(row: ManifestRow) -> bool:
-    """Whether there is a text to compare with."""
-    return bool(row.prompt)
-
-
-def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  see `has_prompt`
+def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  see `requires`
     """The cosine with the prompt."""
     return {"viclip": measures.get("viclip_prompt")}
 
@@ -38,5 +33,5 @@ def build() -> Metric:
         columns=_COLUMNS,
         judges=(ViClip(),),
         score=score,
-        applies=has_prompt,
+        requires=("prompt",),
     )
