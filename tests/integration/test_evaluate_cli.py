@@ -174,8 +174,36 @@ def test_measure_prints_a_table(tmp_path):
     assert "motion" in result.stdout
 
 
-@pytest.mark.parametrize("verb", ["evaluate", "measure"])
+@pytest.mark.parametrize("verb", ["evaluate", "measure", "compare", "rate"])
 def test_help_has_an_example(verb):
     result = CliRunner().invoke(application, [verb, "--help"])
     assert result.exit_code == 0
     assert f"droplet {verb}" in result.stdout
+
+
+def test_verbs_below_evaluate_and_options_that_stand_for_a_list(manifest, tmp_path):
+    for arguments in (["import"], ["import", "vbench"], ["validate"], ["score"]):
+        result = CliRunner().invoke(application, ["evaluate", *arguments, "--help"])
+        assert result.exit_code == 0, arguments
+        assert "Usage" in result.stdout
+    arguments = ["evaluate", str(manifest), "--out", str(tmp_path), "--metrics", "look,flicker", "--dry-run", "--json"]
+    result = CliRunner().invoke(application, arguments)
+    assert result.exit_code == 0, result.output
+    plan = json.loads(result.stdout)
+    assert plan["metrics"] == ["look", "flicker"]
+    assert plan["videos_missing"] == 1
+    assert not list(tmp_path.iterdir()), "a dry run writes nothing"
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        (["--profile", "free"], "--profile"),
+        (["--suite", "beauty"], "suite 'beauty' is unknown"),
+        (["--weights", "/nowhere"], "is no folder"),
+        (["--engine", "spark"], "--engine"),
+    ],
+)
+def test_wrong_values_of_options_are_named(manifest, option, complaint):
+    result = CliRunner().invoke(application, ["evaluate", str(manifest), *option])
+    assert complaint in str(result.exception)
