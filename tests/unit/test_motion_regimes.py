@@ -80,6 +80,7 @@ def test_pieces_keep_every_frame_and_the_stronger_of_two_near_changes_wins():
     assert [(one["start_frame"], one["end_frame"]) for one in found] == [(5, 46), (46, 95)]
     weak = SplitRegimes(min_strength=0.4, min_seconds=0.5)([row], lambda: clock)
     assert [one["start_frame"] for one in weak] == [5, 40, 46, 70, 90]
+    assert [one.get("score") for one in weak] == [None, 0.25, 0.5, 0.125, 0.75]
     untold = SplitRegimes(min_strength=0.4, min_seconds=0.5)([{**row, "motion_changes": None}], lambda: clock)
     assert untold == [{"start_frame": 5, "end_frame": 95}]
 
@@ -92,9 +93,11 @@ def test_a_recipe_splits_and_measures_the_pieces(tmp_path):
     done = curate([video], tmp_path / "set", recipe=str(recipe), in_process=True, with_report=False)
     with open_views(tmp_path / "set") as connection:
         rows = connection.execute("SELECT start_frame, end_frame, motion_score FROM clips ORDER BY 1").fetchall()
+        boundaries = connection.execute("SELECT frame, end_frame, kind, score > 0 FROM boundaries").fetchall()
     assert len(rows) == 2
     assert rows[0][0] == 0
     assert rows[0][1] == rows[1][0]
     assert rows[1][1] == 81
+    assert boundaries == [(rows[1][0], rows[1][0], "regime", True)], "told through the stage behind too"
     assert rows[0][2] > 5 * rows[1][2]
     assert done.summary.decodes == 2, "one for the whole clips, one for the pieces"

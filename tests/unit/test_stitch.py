@@ -17,6 +17,7 @@ from dropletvideo.perception.touching import touching_frames
 from dropletvideo.tables.clock import FrameClock
 from dropletvideo.tables.order import order
 from dropletvideo.tables.views import open_views
+from toy_weights import write_clip, write_dino
 
 RATE = 20
 STAGES = {
@@ -127,7 +128,10 @@ def test_models_without_weights_are_skipped_and_so_is_a_stitch_by_them_alone(tmp
     assert set(skipped) == {"link_clip", "link_dino"}
 
 
-def test_image_models_join_in_published_formats(tmp_path, flashed, toy_weights):
+def test_image_models_join_in_published_formats(tmp_path, flashed, monkeypatch):
+    monkeypatch.setenv("DROPLET_WEIGHTS", str(tmp_path / "weights"))
+    write_clip(tmp_path / "weights" / "clip-vit-l-14")
+    write_dino(tmp_path / "weights" / "dinov2-base")
     learned = {"segment": STAGES["segment"], "neighbours": {}, "link_clip": {}, "link_dino": {}, "stitch": {}}
     out, summary = curated(tmp_path, flashed, learned | {"stitch": {"groups": {"features": {"link_clip": 2.0}}}}, "one")
     assert summary.failures == 0

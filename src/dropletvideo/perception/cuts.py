@@ -43,8 +43,8 @@ class CutsConfig(BaseModel):
             will do; cuts inside fast action need it.
         least_loss_ratio: structure lost over that lost in the frames beside it: finds the cut at the bottom of a quick
             fade, where the fade's own change is as large.
-        least_loss_ratio_dip, most_dip: the first where texture dips to this share of that on both sides, as at the bottom
-            of a fade of a few frames.
+        least_loss_ratio_dip, most_dip: the first where texture dips to this share of that on both sides, as at the
+            bottom of a fade of a few frames.
         most_return_similarity: a later frame this similar to the one before the cut makes it a flash.
         look_ahead: frames seen after a cut before it is decided.
     """

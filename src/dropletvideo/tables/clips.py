@@ -255,6 +255,14 @@ class ClipTable:
         for part in changed:
             self.release(part.number)
 
+    def boundaries(self) -> dict[str, list[dict[str, Any]]]:
+        """What the maker says of each video's boundaries, where it names any."""
+        rows = list(self._maker_rows)
+        for number in part_numbers(self.maker_folder):
+            if number != self._maker_number:
+                rows += read_rows(part_path(self.maker_folder, number), ["video_id", "boundaries"])
+        return {row["video_id"]: row["boundaries"] for row in rows if row["boundaries"]}
+
     def rows(self, groups: Iterable[Group] = ()) -> Iterable[dict[str, Any]]:
         """Every clip with the columns of some groups, in order, as Python values."""
         for number in list(self.numbers):

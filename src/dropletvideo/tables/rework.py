@@ -30,14 +30,37 @@ def derive(
     """
     groups = _groups_for(level_before, level.maker)
     assert level.maker.function is not None
+    earlier = before.boundaries() if level_before.maker.kind == "clips->clips" else {}  # the detector's stay with it
     for video_id, rows in groupby(before.rows(groups), key=lambda row: row["video_id"]):
         if video_id in table.made:
             continue
         old = list(rows)
         clock = cache(partial(clock_of, old, path_of))
-        new = [_derived(old, clip, clock) for clip in level.maker.function(old, clock)]
+        spans = list(level.maker.function(old, clock))
+        new = [_derived(old, span, clock) for span in spans]
+        boundaries = _boundaries(spans, earlier.get(video_id, ()))
         same = {"video_id": video_id, "video_number": old[0]["video_number"]}
-        table.add_video({**same, "num_frames": None, "decodes": 0, "boundaries": []}, new)
+        table.add_video({**same, "num_frames": None, "decodes": 0, "boundaries": boundaries}, new)
+
+
+def _boundaries(spans: Rows, earlier: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Starts that a stage names a kind of, and what the level before named and no clip has joined over."""
+    named = {
+        span["start_frame"]: {
+            "frame": span["start_frame"],
+            "end_frame": span["start_frame"],
+            "kind": span["kind"],
+            "score": float(span.get("score", 1.0)),
+        }
+        for span in spans
+        if span.get("kind")
+    }
+    kept = {
+        one["frame"]: dict(one)
+        for one in earlier
+        if not any(span["start_frame"] < one["frame"] < span["end_frame"] for span in spans)
+    }
+    return [one for _, one in sorted((kept | named).items())]
 
 
 def _derived(old: Rows, clip: Mapping[str, Any], clock: Callable[[], FrameClock]) -> dict[str, Any]:

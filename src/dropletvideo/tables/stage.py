@@ -7,7 +7,8 @@ Five kinds:
   spans beforehand has `spans_of(row) -> (spans, left_out)` (frame numbers, and why some could not be made); nothing is
   looked for then, and spans may overlap.
 - `clips->clips`: `function(rows, clock) -> rows` gets the clip rows of one video in order, with the columns named in
-  `needs_columns`, and returns clip rows with new `start_frame` and `end_frame` (stitch, trim). All else is derived.
+  `needs_columns`, and returns clip rows with new `start_frame` and `end_frame` (stitch, trim). All else is derived. A
+  row may name the `kind` (and `score`) of the boundary that it starts at, for the view `boundaries`.
   `clock()` gives the video's clock, by the timestamps of its packets where they tell.
 - `frames->columns`: `judge` measures each clip; all such stages of a run share one decode.
 - `table->columns`: `function(rows) -> rows` gets every clip row of the dataset (only `clip_id` and `needs_columns`),

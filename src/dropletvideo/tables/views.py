@@ -229,8 +229,11 @@ def _side_by_side(folder: Path, current: Current, numbers: Sequence[int], there:
 
 
 def _boundaries_sql(folder: Path, current: Current) -> str:
-    """Boundaries that the detector found, and those of kind `length`: where the clip rule split a shot."""
-    paths = _all_parts(folder / "columns" / current.detector) if current.detector else []
+    """Boundaries that the detector found, those that later makers of clips name, and those of kind `length`: where a
+    rule of length split a clip.
+    """
+    makers = dict.fromkeys(name for name in (current.detector, current.maker) if name)
+    paths = [path for name in makers for path in _all_parts(folder / "columns" / name)]
     if not paths:
         kinds = {"video_path": str, "frame": int, "end_frame": int, "kind": str, "score": float}
         return _empty(kinds)

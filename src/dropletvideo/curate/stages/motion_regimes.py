@@ -18,6 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from dropletvideo.tables.clock import FrameClock
 from dropletvideo.tables.stage import Stage
 
+FULL_STRENGTH = 4.0
+"""Strength at which a boundary of kind `regime` has the score 1."""
+
 
 class Config(BaseModel):
     """`min_strength`: weakest change that splits; `min_seconds`: shortest piece."""
@@ -35,23 +38,27 @@ class SplitRegimes:
     min_strength: float
     min_seconds: float
 
-    def __call__(self, rows: Sequence[Mapping[str, Any]], clock: Callable[[], FrameClock]) -> list[dict[str, int]]:
+    def __call__(self, rows: Sequence[Mapping[str, Any]], clock: Callable[[], FrameClock]) -> list[dict[str, Any]]:
         """Spans of the pieces, in order."""
-        found = []
+        found: list[dict[str, Any]] = []
         for row in rows:
-            edges = [row["start_frame"], *self._splits(row, clock), row["end_frame"]]
-            found += [{"start_frame": a, "end_frame": b} for a, b in pairwise(edges)]
+            splits = self._splits(row, clock)
+            edges = [row["start_frame"], *splits, row["end_frame"]]
+            for start, end in pairwise(edges):
+                score = {"kind": "regime", "score": splits[start]} if start in splits else {}
+                found.append({"start_frame": start, "end_frame": end, **score})
         return found
 
-    def _splits(self, row: Mapping[str, Any], clock: Callable[[], FrameClock]) -> list[int]:
-        """Frames to split at, the strongest first served."""
+    def _splits(self, row: Mapping[str, Any], clock: Callable[[], FrameClock]) -> dict[int, float]:
+        """Frames to split at, in order, and the score of each; the strongest is served first."""
         strong = [(strength, frame) for frame, strength in row["motion_changes"] or () if strength >= self.min_strength]
-        taken = [row["start_frame"], row["end_frame"]]
-        for _, frame in sorted(strong, reverse=True):
+        taken, scores = [row["start_frame"], row["end_frame"]], dict[int, float]()
+        for strength, frame in sorted(strong, reverse=True):
             at = clock().seconds(frame)
             if all(abs(at - clock().seconds(other)) >= self.min_seconds - 1e-6 for other in taken):
                 taken.append(frame)
-        return sorted(taken[2:])
+                scores[frame] = round(min(1.0, strength / FULL_STRENGTH), 4)
+        return dict(sorted(scores.items()))
 
 
 def build(config: Config) -> Stage:
