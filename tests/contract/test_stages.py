@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from dropletvideo import media
 from dropletvideo.curate.recipe import load_recipe, recipe_names, stage_module, stage_names
 from dropletvideo.perception.judge import Chunk, Features, Frames, Judge
+from dropletvideo.tables.clock import FrameClock
 from dropletvideo.tables.fingerprint import fingerprint
 from dropletvideo.tables.order import order
 from dropletvideo.tables.plan import measure_video
@@ -100,6 +101,23 @@ def test_the_answer_does_not_depend_on_how_frames_are_chunked(name, video):
             judge.update(state, Chunk(frames=run.frames[part], times=run.times[part], indices=run.indices[part]))
         answers.append(json.dumps(judge.finish(state), default=str))
     assert answers[0] == answers[1] == answers[2]
+
+
+@pytest.mark.parametrize("name", [n for n in stage_names() if built(n).kind == "clips->clips"])
+def test_clips_made_of_clips_lie_in_them_in_order_and_what_is_not_told_joins_and_splits_nothing(name):
+    stage = built(name)
+    clock = FrameClock("1/10", 10.0)
+    clock.add(np.arange(300), np.arange(300))
+    spans = [(0, 50), (50, 100), (120, 290)]
+    rows = [
+        {"start_frame": a, "end_frame": b, "start_pts": a, "end_pts": b, "time_base": "1/10", "source_fps": 10.0}
+        | dict.fromkeys([*stage.needs_columns, *(column for one in stage.needs_any for column in one)])
+        for a, b in spans
+    ]
+    found = stage.function(rows, lambda: clock)
+    assert found == stage.function(rows, lambda: clock)
+    assert [(one["start_frame"], one["end_frame"]) for one in found] == spans
+    assert pickle.loads(pickle.dumps(stage)).function(rows, lambda: clock) == found
 
 
 @pytest.mark.parametrize("name", recipe_names())
