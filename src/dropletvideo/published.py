@@ -299,7 +299,7 @@ _ALL = (
     Weights(
         name="viclip",
         source="https://huggingface.co/OpenGVLab/ViCLIP-L-14-hf",
-        licence="CC-BY-NC-SA-4.0 by its page; check before use",
+        licence="none named on its page, so not taken as free (its repository's code: Apache-2.0)",
         is_folder=True,
         is_free=False,
         note="video.pt2: 1,8,3,224,224 normalised as CLIP's to 1,D; text.pt2: 1,32 int64 tokens to 1,D",
