@@ -80,7 +80,7 @@ def test_a_freeze_is_found_with_its_length_and_noise_is_none(tmp_path):
     found = measure(frames, Stillness(), tmp_path)
     assert found["repeated_share"] == pytest.approx(4 / 16)
     assert found["longest_freeze_seconds"] == pytest.approx(0.5)
-    noisy = FRAME_FAULTS["noise"](Clip(frames=sliding(0), depth=np.ones((17, 96, 96), np.float32), seed=1), 0.2)
+    noisy = FRAME_FAULTS["noise"](Clip(frames=sliding(0), seed=1), 0.2)
     assert measure(noisy, Stillness(), tmp_path)["repeated_share"] == 0.0
 
 
@@ -95,7 +95,7 @@ def test_clipped_shares(tmp_path):
 
 def test_psnr_against_a_reference_is_that_of_the_noise(tmp_path):
     frames = np.full((9, 64, 64, 3), 128, np.uint8)
-    clip = Clip(frames=frames, depth=np.ones((9, 64, 64), np.float32), seed=1)
+    clip = Clip(frames=frames, seed=1)
     noisy = FRAME_FAULTS["noise"](clip, 8 / 24)
     judge = ReferenceFidelity()
     state = judge.start({"reference_frames": iter(frames), "num_frames": 9})
@@ -114,8 +114,7 @@ def test_psnr_against_a_reference_is_that_of_the_noise(tmp_path):
 @pytest.mark.parametrize("name", sorted(FRAME_FAULTS))
 def test_faults_grow_from_nothing_and_are_the_same_again(name):
     frames = sliding(3, count=9)
-    depth = np.tile(np.linspace(1, 8, 96, dtype=np.float32), (9, 96, 1))
-    clip = Clip(frames=frames, depth=depth, seed=7)
+    clip = Clip(frames=frames, seed=7)
 
     def changed(level: float) -> float:
         made = media.resize(FRAME_FAULTS[name](clip, level), size=(96, 96))

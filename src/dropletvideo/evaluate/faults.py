@@ -1,8 +1,8 @@
 """Faults of growing size, put into videos whose truth is known: what a metric must see, or must not mind.
 
 Each takes the frames F,H,W,3 of a rendered clip and a level from 0 (nothing) to 1 (`largest`), and is the same for the
-same seed. Sizes in pixels are those at short side 256. What changes the scene itself (an identity swapped while out of
-view, another frame rate) is rendered anew and lies in `validation.py`.
+same seed. Sizes in pixels are those at short side 256. Faults of the scene itself (warp, depth drift, an identity that
+changes out of view) are rendered by `world/inconsistency.py`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ from dropletvideo import media
 
 Frames = NDArray[np.uint8]
 SHORT_SIDE = 256.0
-WARP_PX, DRIFT_PX, JITTER_PX, JITTER_DEGREES = 8.0, 12.0, 4.0, 0.8
+JITTER_PX, JITTER_DEGREES = 4.0, 0.8
 GAIN, FROZEN_SHARE, NOISE_DEVIATION, BLUR_PX, LEAST_SIZE = 0.2, 0.6, 24.0, 6.0, 0.5
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A rendered clip: frames F,H,W,3, depth F,H,W in metres, and the seed of what is drawn at random."""
+    """A rendered clip: frames F,H,W,3, and the seed of what is drawn at random."""
 
     frames: Frames
-    depth: NDArray[np.float32]
     seed: int
 
     @property
@@ -38,31 +37,6 @@ class Clip:
     def generator(self) -> np.random.Generator:
         """Random numbers of this clip, the same at every level, so that a fault grows and does not change."""
         return np.random.default_rng(self.seed)
-
-
-def warp(clip: Clip, level: float) -> Frames:
-    """Every frame bent by a smooth field of its own, up to 8 px."""
-    count, height, width = clip.frames.shape[:3]
-    fields = clip.generator().normal(size=(count, 5, 7, 2)).astype(np.float32)
-    fields[0] = 0
-    bent = []
-    for frame, field in zip(clip.frames, fields, strict=True):
-        smooth = np.asarray(cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
-        bent.append(_moved(frame, smooth * np.float32(level * WARP_PX * clip.scale / 2.0)))
-    return np.stack(bent)
-
-
-def depth_drift(clip: Clip, level: float) -> Frames:
-    """Near things slide upwards against far ones as time goes on, up to 12 px, as no rigid scene does."""
-    count = len(clip.frames)
-    drifted = []
-    for number, (frame, depth) in enumerate(zip(clip.frames, clip.depth, strict=True)):
-        near = np.minimum(np.median(depth) / np.maximum(depth, 1e-3), 2.0) ** 2
-        shift = np.zeros((*depth.shape, 2), np.float32)
-        shift[..., 1] = near - near.mean()
-        size = level * DRIFT_PX * clip.scale * number / max(1, count - 1)
-        drifted.append(_moved(frame, shift * np.float32(size)))
-    return np.stack(drifted)
 
 
 def flicker(clip: Clip, level: float) -> Frames:
@@ -118,8 +92,6 @@ def size(clip: Clip, level: float) -> Frames:
 
 
 FRAME_FAULTS: Mapping[str, Callable[[Clip, float], Frames]] = {
-    "warp": warp,
-    "depth_drift": depth_drift,
     "flicker": flicker,
     "freeze": freeze,
     "jitter": jitter,
@@ -127,12 +99,3 @@ FRAME_FAULTS: Mapping[str, Callable[[Clip, float], Frames]] = {
     "blur": blur,
     "size": size,
 }
-
-
-def _moved(frame: Frames, shift: NDArray[np.float32]) -> Frames:
-    """Each pixel taken from `shift` (H,W,2 px) beside it."""
-    height, width = frame.shape[:2]
-    x = (np.arange(width, dtype=np.float32)[None] + shift[..., 0]).astype(np.float32)
-    y = (np.arange(height, dtype=np.float32)[:, None] + shift[..., 1]).astype(np.float32)
-    moved: Frames = cv2.remap(frame, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return moved

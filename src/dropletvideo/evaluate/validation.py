@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dropletvideo import runtime
 from dropletvideo.engine import map_rows
@@ -26,15 +25,19 @@ from dropletvideo.evaluate.score import EvaluateConfig, evaluate_manifest
 from dropletvideo.files import write_json, write_text
 from dropletvideo.media import write_image, write_video
 from dropletvideo.world.consistency_suite import ASKED_MOVES, ConsistencySuite, Request, draw_requests, request_row
-from dropletvideo.world.render import RenderedShot, render_shot
+from dropletvideo.world.inconsistency import drifted, swapped, warped
+from dropletvideo.world.plots import Motion
+from dropletvideo.world.render import render_shot
 from dropletvideo.world.shot import Shot
 from dropletvideo.world.visibility import visibility_of
 
-CLEAN_CRF, HARMLESS_CRF, WORST_CRF = 12, 18, 48
+CLEAN_CRF, HARMLESS_CRF, WORST_CRF = 12, 18, 42
 NONE, AGAIN = "none", "again"
 LEAST_SPEARMAN = 0.95
 LEAST_FLOOR = 0.02
 TRAVEL = ("truck", "pedestal", "dolly", "arc")
+SCENE_FAULTS = {"warp": (warped, 8.0), "depth_drift": (drifted, 8.0), "identity_swap": (swapped, 1.0)}
+"""Faults that are rendered, and their largest size."""
 MOST_RATE = 3.0
 MOST_RETURNS = 8
 """Clips out and back that are drawn for each that is used: something must leave the view and come back."""
@@ -54,8 +57,8 @@ class ValidationConfig:
     levels: int = 4
     returns: int = 3
     seed: int = 1_100_000
-    height: int = 144
-    width: int = 192
+    height: int = 160
+    width: int = 208
     num_frames: int = 25
     metrics: tuple[str, ...] | None = None
 
@@ -231,7 +234,7 @@ def _jobs(out: Path, config: ValidationConfig) -> Iterator[_Job]:
         requests = draw_requests(suite)
         if kind == "return":
             requests = [each for each in requests if _swappable(each.shot, suite)][: config.returns]
-        for request in requests:
+        for request in map(_without_plot, requests):
             yield _Job(out, request, suite, _faults_of(request, config), config.levels)
 
 
@@ -249,9 +252,7 @@ def _faults_of(request: Request, config: ValidationConfig) -> tuple[str, ...]:
 def _write_one(job: _Job) -> list[dict[str, Any]]:
     """The videos of one request and their manifest lines."""
     shot, suite = job.request.shot, job.config
-    clean = _rendered(shot, suite, 1.0)
-    assert clean.depth is not None
-    clip = Clip(frames=clean.frames, depth=np.asarray(clean.depth, np.float32), seed=shot.seed)
+    clip = Clip(frames=_rendered(shot, suite, 1.0), seed=shot.seed)
     name = job.request.name
     write_image(job.out / f"videos/{name}.png", clip.frames[0])
     base = {**request_row(job.request, suite), "move": shot.path.moves[0].move, "image": f"videos/{name}.png"}
@@ -273,29 +274,25 @@ def _faulty(job: _Job, clip: Clip, fault: str, level: float) -> tuple[Frames, fl
         return clip.frames, 1.0, round(CLEAN_CRF + level * (WORST_CRF - CLEAN_CRF))
     if fault == "frame_rate":
         rate = 1.0 + level * (MOST_RATE - 1.0)
-        return _rendered(job.request.shot, job.config, rate).frames, rate, CLEAN_CRF
-    if fault == "identity_swap":
-        return _swapped(job.request.shot, job.config, clip.frames, level), 1.0, CLEAN_CRF
+        return _rendered(job.request.shot, job.config, rate), rate, CLEAN_CRF
+    if fault in SCENE_FAULTS:
+        put, largest = SCENE_FAULTS[fault]
+        suite = job.config
+        times = np.arange(suite.num_frames) / suite.motion
+        return put(job.request.shot, times, suite.height, suite.width, level * largest), 1.0, CLEAN_CRF
     return FRAME_FAULTS[fault](clip, level), 1.0, CLEAN_CRF
 
 
-def _rendered(shot: Shot, suite: ConsistencySuite, rate: float) -> RenderedShot:
+def _rendered(shot: Shot, suite: ConsistencySuite, rate: float) -> Frames:
     count = 1 + round((suite.num_frames - 1) * rate)
     times = np.arange(count) / (suite.motion * rate)
-    return render_shot(shot, suite.height, suite.width, times=times, depth=rate == 1.0)
+    return render_shot(shot, suite.height, suite.width, times=times).frames
 
 
-def _swapped(shot: Shot, suite: ConsistencySuite, frames: Frames, level: float) -> Frames:
-    """What is out of view when the camera turns round comes back in another colour."""
-    times, middle = np.arange(suite.num_frames) / suite.motion, suite.num_frames // 2
-    hidden = _swappable(shot, suite)
-    things = tuple(
-        replace(thing, material=replace(thing.material, **_mixed(thing.material, level))) if k in hidden else thing
-        for k, thing in enumerate(shot.scene.objects)
-    )
-    other = replace(shot, scene=shot.scene.with_objects(things))
-    back = render_shot(other, suite.height, suite.width, times=times[middle:]).frames
-    return np.concatenate([frames[:middle], back])
+def _without_plot(request: Request) -> Request:
+    """The same camera in a scene in which nothing moves: what a score says here, it says of the camera."""
+    still = tuple(replace(thing, motion=Motion()) for thing in request.shot.scene.objects)
+    return replace(request, shot=replace(request.shot, scene=request.shot.scene.with_objects(still)))
 
 
 def _swappable(shot: Shot, suite: ConsistencySuite) -> list[int]:
@@ -308,16 +305,6 @@ def _swappable(shot: Shot, suite: ConsistencySuite) -> list[int]:
     there = (seen.share > 0.3) & (area > 0.01)
     away = (seen.share[suite.num_frames // 2] < 0.05) | (area[suite.num_frames // 2] < 0.001)
     return [int(k) for k in np.flatnonzero(there[0] & there[-1] & away)]
-
-
-def _mixed(material: Any, level: float) -> dict[str, Any]:
-    """Both colours of a material on their way to the next channel's."""
-    mixed = {}
-    for name in ("first", "second"):
-        own: NDArray[np.float64] = np.asarray(getattr(material, name), np.float64)
-        turned = own.max() + own.min() - np.roll(own, 1)
-        mixed[name] = tuple(float(value) for value in own + level * (turned - own))
-    return mixed
 
 
 def _video(
