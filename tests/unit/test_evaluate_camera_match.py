@@ -5,13 +5,21 @@ from __future__ import annotations
 import pytest
 
 from dropletvideo.evaluate.camera_match import (
+    amount_errors,
+    amount_table,
     best_constant_policy,
     chance_corrected,
     confusion,
+    coverage,
     edit_distance,
     match_moves,
+    order_table,
     per_move_table,
+    relative_error,
 )
+from dropletvideo.evaluate.manifest import CameraAsk, ManifestRow
+from dropletvideo.evaluate.metric import ScoredRow
+from dropletvideo.evaluate.metrics import camera
 
 
 def test_an_extra_move_costs_precision():
@@ -69,3 +77,61 @@ def test_tables_count_found_missed_and_unasked():
         "pan_left": {"pan_left": 0.5, "truck_left": 0.5},
         "static": {"(none)": 1.0},
     }
+
+
+def test_amounts_are_compared_as_sizes():
+    asked = [("pan_left", 20.0), ("zoom_in", 1.21), ("truck_left", 0.3), ("static", None)]
+    measured = [
+        {"move": "pan_left", "amount": 10.0},
+        {"move": "pan_left", "amount": 5.0},
+        {"move": "zoom_in", "amount": 1.1},
+        {"move": "tilt_up", "amount": 9.0},
+    ]
+    pan, zoom = amount_errors(asked, measured)
+    assert relative_error(pan[1], pan[2]) == pytest.approx(0.25)  # 15 of 20 degrees
+    assert relative_error(zoom[1], zoom[2]) == pytest.approx(0.5)  # 1.1 twice is 1.21
+    assert relative_error(4.0, 8.0) == relative_error(8.0, 4.0) == 0.5
+
+
+def test_amounts_that_never_change_score_zero_after_correction():
+    sizes = (5.0, 10.0, 20.0)
+    perfect = amount_table([[("pan_left", size, size)] for size in sizes])
+    constant = amount_table([[("pan_left", size, 10.0)] for size in sizes])
+    assert (perfect["error"], perfect["corrected"]) == (0.0, 1.0)
+    assert constant["corrected"] == pytest.approx(0.0)
+    assert amount_table([[], []])["error"] is None
+    assert amount_table([[("pan_left", 10.0, 8.0)]])["corrected"] is None  # one size asked: nothing to learn from it
+
+
+def test_a_constant_sequence_scores_zero_after_correction():
+    asked = [["pan_left", "tilt_up"], ["pan_left", "tilt_up"], ["zoom_in", "pan_left"], ["static"]]
+    table = order_table(asked, [["pan_left", "tilt_up"]] * 4)
+    assert table["count"] == 3
+    assert table["constant_sequence"] == ["pan_left", "tilt_up"]
+    assert table["corrected"] == pytest.approx(0.0)
+    assert order_table(asked, asked)["corrected"] == 1.0
+    assert order_table([["static"]], [["static"]])["order"] is None
+
+
+def row(*asks):
+    return ManifestRow(
+        id="a", video="a.mp4", camera=tuple(CameraAsk(move=move, amount=amount) for move, amount in asks)
+    )
+
+
+def test_what_cannot_be_told_is_not_found_and_lowers_the_coverage():
+    either = [{"moves": ["pan_left", "truck_left"], "start": 0.0, "end": 2.0, "amounts": [4.0, 0.2]}]
+    asked = row(("truck_left", 0.3))
+    scores = camera.score(asked, {"camera_moves": [], "camera_detail": [], "camera_unclear": either})
+    assert (scores["camera_recall"], scores["camera_coverage"], scores["camera_amount_error"]) == (0.0, 0.0, None)
+    beside = camera.score(asked, {"camera_moves": ["truck_left"], "camera_detail": [], "camera_unclear": either})
+    assert (beside["camera_precision"], beside["camera_recall"], beside["camera_coverage"]) == (1.0, 1.0, 0.5)
+    assert coverage(["static"], []) == 1.0
+    scored = ScoredRow(row=asked, measures={"camera_moves": [], "camera_unclear": either}, scores=scores)
+    assert camera.tables([scored])["confusion"] == {"truck_left": {"pan_left or truck_left": 1.0}}
+
+
+def test_amounts_are_scored_only_where_they_are_asked():
+    measures = {"camera_moves": ["pan_left"], "camera_detail": [{"move": "pan_left", "amount": 8.0}]}
+    assert camera.score(row(("pan_left", 10.0)), measures)["camera_amount_error"] == pytest.approx(0.2)
+    assert "camera_amount_error" not in camera.score(row(("pan_left", None)), measures)

@@ -1,15 +1,20 @@
 """Asked camera moves against measured ones: pure functions over sets and lists of names.
 
-Per video: precision, recall and F1 of the *sets* (an extra move costs precision), and for several asked moves the
-order. Over videos: how often each move was found, a confusion table, and F1 corrected by the best constant policy: a
-model that answers every request with the same moves gets 0, a perfect one 1. `static` is a move like the others:
-asked and measured.
+Per video: precision, recall and F1 of the *sets* (an extra move costs precision), for several asked moves the order,
+and how far the amounts of the moves that were found are from those asked. Over videos: how often each move was found, a
+confusion table, and each of the three corrected by the best constant policy: a model that answers every request alike
+gets 0, a perfect one 1. `static` is a move like the others: asked and measured.
+
+A time in which the judge cannot tell which of two moves runs is neither: it finds nothing that was asked, and costs no
+precision. `coverage` says how much was told.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import math
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +44,7 @@ def match_moves(asked: Sequence[str], measured: Sequence[str]) -> Match:
     f1 = 2 * hits / (len(wanted) + len(found))
     order = None
     if len(asked) > 1:
-        order = 1.0 - edit_distance(asked, measured) / max(len(asked), len(measured))
+        order = _order(asked, measured)
     return Match(precision=precision, recall=recall, f1=f1, order=order)
 
 
@@ -51,6 +56,93 @@ def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
         for j, other in enumerate(second, start=1):
             diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (name != other))
     return row[-1]
+
+
+def coverage(told: Sequence[str], unclear: Sequence[Any]) -> float:
+    """Share, 0 to 1, of what moves that has a name; 1 where nothing is unclear."""
+    return len(told) / (len(told) + len(unclear)) if unclear else 1.0
+
+
+def size_of(move: str, amount: float) -> float:
+    """An amount as a size that is 0 for no motion: degrees and parallax as they are, of a focal ratio the logarithm.
+
+    NaN for a focal ratio of 0 or less, which is none.
+    """
+    if move.startswith("zoom"):
+        return abs(math.log(amount)) if amount > 0 else math.nan
+    return abs(amount)
+
+
+def amount_errors(
+    asked: Sequence[tuple[str, float | None]], measured: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, float, float]]:
+    """Every asked move that has an amount and was found, with the sizes asked and measured (`size_of`).
+
+    Args:
+        asked: moves with their amounts, in order.
+        measured: entries of `camera_detail`; of those of one name all are added up, as are the asked ones.
+    """
+    wanted: defaultdict[str, float] = defaultdict(float)
+    found: defaultdict[str, float] = defaultdict(float)
+    for name, amount in asked:
+        if amount is not None:
+            wanted[name] += size_of(name, amount)
+    for entry in measured:
+        if entry.get("amount") is not None:
+            found[entry["move"]] += size_of(entry["move"], float(entry["amount"]))
+    return [(name, wanted[name], found[name]) for name in wanted if name in found]
+
+
+def relative_error(asked: float, measured: float) -> float:
+    """Difference of two sizes over the larger: 0 for equal ones, 1 at most; 0.5 for half or twice as much."""
+    larger = max(asked, measured)
+    return abs(asked - measured) / larger if larger > 0 else 0.0
+
+
+def amount_table(videos: Sequence[Sequence[tuple[str, float, float]]]) -> dict[str, Any]:
+    """Mean `relative_error` of the amounts over all found moves, that of the best constant policy, and what is left.
+
+    The constant policy knows which move is asked and always gives it the same size: the median asked. `corrected` is
+    1 - error / its error: 1 for perfect, 0 for a model whose amounts tell no more than the name of the move; None where
+    every request asks the same size, or nothing was found.
+    """
+    found = [entry for entries in videos for entry in entries]
+    if not found:
+        return {"error": None, "constant_error": None, "corrected": None, "count": 0}
+    sizes: defaultdict[str, list[float]] = defaultdict(list)
+    for name, wanted, _ in found:
+        sizes[name].append(wanted)
+    usual = {name: statistics.median(values) for name, values in sizes.items()}
+    error = statistics.fmean(relative_error(wanted, measured) for _, wanted, measured in found)
+    constant = statistics.fmean(relative_error(wanted, usual[name]) for name, wanted, _ in found)
+    corrected = 1 - error / constant if constant > 0 else None
+    return {"error": error, "constant_error": constant, "corrected": corrected, "count": len(found)}
+
+
+def order_table(asked: Sequence[Sequence[str]], measured: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Mean order (`Match.order`) of the videos that ask several moves, that of the best constant sequence, corrected.
+
+    The constant sequence is the one of those asked that, given to every request, has the highest mean order.
+    """
+    several = [(moves, found) for moves, found in zip(asked, measured, strict=True) if len(moves) > 1]
+    if not several:
+        return {"order": None, "constant": None, "constant_sequence": [], "corrected": None, "count": 0}
+    order = statistics.fmean(_order(moves, found) for moves, found in several)
+    best, sequence = max(
+        (statistics.fmean(_order(moves, answer) for moves, _ in several), answer)
+        for answer in sorted({tuple(moves) for moves, _ in several})
+    )
+    return {
+        "order": order,
+        "constant": best,
+        "constant_sequence": list(sequence),
+        "corrected": chance_corrected(order, best),
+        "count": len(several),
+    }
+
+
+def _order(asked: Sequence[str], measured: Sequence[str]) -> float:
+    return 1.0 - edit_distance(asked, measured) / max(len(asked), len(measured))
 
 
 def best_constant_policy(asked: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], float]:
@@ -97,18 +189,24 @@ def per_move_table(asked: Sequence[Sequence[str]], measured: Sequence[Sequence[s
     return table
 
 
-def confusion(asked: Sequence[Sequence[str]], measured: Sequence[Sequence[str]]) -> dict[str, dict[str, float]]:
+def confusion(
+    asked: Sequence[Sequence[str]],
+    measured: Sequence[Sequence[str]],
+    unclear: Sequence[Sequence[Sequence[str]]] | None = None,
+) -> dict[str, dict[str, float]]:
     """For videos that ask one move: share of them in which each move was measured; `(none)` where none was.
 
-    A row may sum to more than 1, since several moves can be measured in one video.
+    `unclear` holds per video the moves between which the judge could not tell; such a time counts as `a or b`. A row
+    may sum to more than 1, since several moves can be measured in one video.
     """
     totals: Counter[str] = Counter()
     cells: dict[str, Counter[str]] = {}
-    for moves, found in zip(asked, measured, strict=True):
+    for number, (moves, found) in enumerate(zip(asked, measured, strict=True)):
         if len(set(moves)) != 1:
             continue
         totals[moves[0]] += 1
-        cells.setdefault(moves[0], Counter()).update(set(found) or {NOTHING})
+        either = {" or ".join(names) for names in unclear[number]} if unclear else set()
+        cells.setdefault(moves[0], Counter()).update(set(found) | either or {NOTHING})
     return {
         name: {other: count / totals[name] for other, count in sorted(cells[name].items())} for name in sorted(cells)
     }

@@ -1,8 +1,10 @@
-"""Camera moves asked against measured: set precision, recall, F1 and order of sequences, 0 to 1, higher is better.
+"""Camera moves asked against measured: set precision, recall, F1 and order of sequences, 0 to 1, higher is better;
+the error of the amounts of those moves that were found, 0 to 1, lower is better; and the share of what moves that the
+judge could name: what it cannot tell is not found.
 
-Tables: per move, confusion of single-move requests, found rate of single-move requests by M, and F1 corrected by the
-best constant policy (0: as good as always answering the same moves; 1: perfect). Sources: `perception/camera.py`,
-`evaluate/camera_match.py`. Rows that ask nothing of the camera are not scored.
+Tables: per move, confusion of single-move requests, found rate of single-move requests by M, and F1, order and amounts
+corrected by the best constant policy (0: as good as always answering the same; 1: perfect). Sources:
+`perception/camera.py`, `evaluate/camera_match.py`. Rows that ask nothing of the camera are not scored.
 """
 
 from __future__ import annotations
@@ -12,11 +14,16 @@ from typing import Any
 
 from dropletvideo.evaluate.aggregate import mean_estimate
 from dropletvideo.evaluate.camera_match import (
+    amount_errors,
+    amount_table,
     best_constant_policy,
     chance_corrected,
     confusion,
+    coverage,
     match_moves,
+    order_table,
     per_move_table,
+    relative_error,
 )
 from dropletvideo.evaluate.manifest import ManifestRow
 from dropletvideo.evaluate.metric import Column, Metric, ScoredRow
@@ -27,20 +34,39 @@ _COLUMNS = (
     Column(name="camera_recall", label="camera recall", unit="", better="higher", decimals=2),
     Column(name="camera_f1", label="camera F1", unit="", better="higher", decimals=2),
     Column(name="camera_order", label="camera order", unit="", better="higher", decimals=2),
+    Column(name="camera_amount_error", label="camera amount error", unit="", better="lower", decimals=2),
+    Column(name="camera_coverage", label="camera told", unit="", better="neither", decimals=2),
 )
 
 
 def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:
-    """Agreement of the sets; `camera_order` where two moves or more are asked; nothing where none is."""
+    """Agreement of the sets; `camera_order` where two moves or more are asked, `camera_amount_error` where an amount
+    is; nothing where no move is asked."""
     if not row.moves:
         return {}
     measured = measures.get("camera_moves")
-    names = [column.name for column in _COLUMNS if len(row.moves) > 1 or column.name != "camera_order"]
+    left_out = set() if len(row.moves) > 1 else {"camera_order"}
+    if all(ask.amount is None for ask in row.camera or ()):
+        left_out.add("camera_amount_error")
+    names = [column.name for column in _COLUMNS if column.name not in left_out]
     if measured is None:
         return dict.fromkeys(names)
     match = match_moves(row.moves, measured)
-    values = {"precision": match.precision, "recall": match.recall, "f1": match.f1, "order": match.order}
-    return {name: values[name.removeprefix("camera_")] for name in names}
+    errors = [relative_error(wanted, found) for _, wanted, found in _amounts(row, measures)]
+    values = {
+        "camera_precision": match.precision,
+        "camera_recall": match.recall,
+        "camera_f1": match.f1,
+        "camera_order": match.order,
+        "camera_amount_error": sum(errors) / len(errors) if errors else None,
+        "camera_coverage": coverage(measured, measures.get("camera_unclear") or ()),
+    }
+    return {name: values[name] for name in names}
+
+
+def _amounts(row: ManifestRow, measures: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    asked = [(ask.move, ask.amount) for ask in row.camera or ()]
+    return amount_errors(asked, measures.get("camera_detail") or ())
 
 
 def tables(scored: Sequence[ScoredRow]) -> dict[str, Any]:
@@ -50,14 +76,18 @@ def tables(scored: Sequence[ScoredRow]) -> dict[str, Any]:
         return {}
     asked = [list(each.row.moves or ()) for each in told]
     measured = [list(each.measures["camera_moves"]) for each in told]
+    unclear = [[entry["moves"] for entry in each.measures.get("camera_unclear") or ()] for each in told]
     f1 = sum(match_moves(moves, found).f1 for moves, found in zip(asked, measured, strict=True)) / len(told)
     policy, constant = best_constant_policy(asked)
     return {
         "f1": f1,
         "best_constant_policy": {"moves": list(policy), "f1": constant},
         "f1_chance_corrected": chance_corrected(f1, constant),
+        "order": order_table(asked, measured),
+        "amount": amount_table([_amounts(each.row, each.measures) for each in told]),
+        "coverage": sum(map(coverage, measured, unclear)) / len(told),
         "per_move": per_move_table(asked, measured),
-        "confusion": confusion(asked, measured),
+        "confusion": confusion(asked, measured, unclear),
         "single_move": single_move_found(told),
     }
 
@@ -105,7 +135,7 @@ def build() -> Metric:
     return Metric(
         name="camera",
         title="Camera moves asked against measured",
-        version=1,
+        version=2,
         about="An extra move costs precision. A frozen picture finds every `static` request and no other.",
         suites=("truth",),
         columns=_COLUMNS,
