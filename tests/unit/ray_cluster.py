@@ -14,7 +14,7 @@ MEMORY = 80_000_000
 
 @contextmanager
 def two_nodes():
-    """(address, the second node, the cluster); without Ray the test is skipped."""
+    """(address, the second node, which says that it has a GPU, the cluster); without Ray the test is skipped."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'dropletvideo[ray]'")
     with pytest.MonkeyPatch.context() as patch:
         here = str(Path(__file__).parent)  # worker processes import what tests define
@@ -29,7 +29,7 @@ def two_nodes():
         size = {"num_cpus": 1, "object_store_memory": MEMORY}
         cluster = Cluster(initialize_head=True, head_node_args={**size, "include_dashboard": False})
         try:
-            second = cluster.add_node(**size)
+            second = cluster.add_node(num_gpus=1, **size)  # Ray counts what it is told, GPU or not
             yield cluster.address, second, cluster
         finally:
             cluster.shutdown()

@@ -10,6 +10,7 @@ from ray_cluster import two_nodes
 from test_engine import act
 
 from dropletvideo.engine import OnRay, Workers, map_rows, workers_of
+from dropletvideo.engine import cluster as engine_cluster
 from dropletvideo.errors import ConfigError, DecoderTimeout, DropletError
 
 
@@ -17,6 +18,10 @@ from dropletvideo.errors import ConfigError, DecoderTimeout, DropletError
 def cluster():
     with two_nodes() as there:
         yield there
+
+
+def devices(_):
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "")
 
 
 def slow(row):
@@ -48,10 +53,10 @@ def test_a_fault_of_ours_is_raised_and_the_workers_serve_the_next_map(cluster):
         assert dict(workers.map(act, [3, "fail"]))[3] == 6
 
 
-def test_a_share_of_a_gpu_is_asked_of_the_cluster_and_its_lack_is_told(cluster, caplog):
+def test_a_worker_process_sees_the_gpu_of_its_share_and_none_without(cluster):
     with Workers(OnRay(cluster[0], 1), 60.0) as workers:
-        assert dict(workers.map(act, [2], num_gpus=0.25)) == {2: 4}
-    assert "the cluster has no GPU" in caplog.text
+        assert dict(workers.map(devices, [1], num_gpus=0.25)) == {1: "0"}
+        assert dict(workers.map(devices, [2])) == {2: ""}
 
 
 def test_a_killed_node_loses_no_row_and_gives_none_twice(cluster, tmp_path, caplog):
@@ -65,6 +70,18 @@ def test_a_killed_node_loses_no_row_and_gives_none_twice(cluster, tmp_path, capl
     begun = {path.name: len(path.read_text().split()) for path in tmp_path.iterdir()}
     assert sum(begun.values()) <= 11  # at most the one row that the lost node had under way was begun twice
     assert len({pid for path in tmp_path.iterdir() for pid in path.read_text().split()}) >= 2
+
+
+@pytest.mark.parametrize("told", [[{"CPU": 2.0}], [{"CPU": 2.0, "GPU": 1.0}, {"CPU": 1.0}]])
+def test_without_a_gpu_the_work_is_done_all_the_same_and_its_lack_is_told(cluster, caplog, monkeypatch, told):
+    """There is none from the start, or its node is gone, as it is since the test before."""
+    import ray
+
+    with Workers(OnRay(cluster[0], 1), 60.0) as workers:
+        monkeypatch.setattr(engine_cluster, "SAY_SECONDS", 1.0)
+        monkeypatch.setattr(ray, "cluster_resources", lambda: told.pop(0) if len(told) > 1 else told[0])
+        assert dict(workers.map(act, [2], num_gpus=0.25)) == {2: 4}
+    assert "the cluster has no GPU" in caplog.text
 
 
 def test_an_address_where_no_cluster_answers_is_refused_in_one_line(cluster):

@@ -90,7 +90,8 @@ class Cluster:
         self.workers: list[_Worker] = []
         self.label: Callable[[Any], str] = str
         self.jobs = self.failed_starts = 0
-        self.num_gpus = 0.0
+        self.num_gpus = self.wanted_gpus = 0.0
+        self.limit = 1
         self._lost: deque[tuple[Any, int]] = deque()
         self._ray, self._is_ours = _connect(address)
 
@@ -98,13 +99,14 @@ class Cluster:
         """Hand out rows until none is left and every worker is idle."""
         self.label, self.jobs = label, self.jobs + 1
         sealed = self._ray.put(self._ray.cloudpickle.dumps(job))
-        limit = self._make_room(num_gpus)
+        self.wanted_gpus = num_gpus
+        self._make_room()
         waiting = Rows(rows)
         quiet = time.monotonic()
         self._lost.clear()
         while self._lost or waiting or any(worker.busy for worker in self.workers):
             busy = sum(worker.busy for worker in self.workers)
-            while len(self.workers) < min(limit, busy + len(self._lost) + waiting.at_least(limit)):
+            while len(self.workers) < min(self.limit, busy + len(self._lost) + waiting.at_least(self.limit)):
                 self.workers.append(self._start())
             for worker in self.workers:
                 if worker.ready and not worker.busy and (self._lost or waiting):
@@ -112,9 +114,9 @@ class Cluster:
             yield from self._news()
             quiet = self._see_that_some_are_placed(quiet)
 
-    def _make_room(self, num_gpus: float) -> int:
-        """How many workers there may be; those that hold another share of a GPU are ended."""
-        there = self._ray.cluster_resources()
+    def _make_room(self) -> None:
+        """See how many workers there may be; those that hold another share of a GPU are ended."""
+        there, num_gpus = self._ray.cluster_resources(), self.wanted_gpus
         if num_gpus and not there.get("GPU"):
             logger.warning("the cluster has no GPU: stages that ask for %g of one run on its CPUs", num_gpus)
             num_gpus = 0.0
@@ -122,7 +124,7 @@ class Cluster:
             self.kill()
             self.num_gpus = num_gpus
         most = self.size or int(there.get("CPU", 1))
-        return max(1, min(most, int(there["GPU"] / num_gpus)) if num_gpus else most)
+        self.limit = max(1, min(most, int(there["GPU"] / num_gpus)) if num_gpus else most)
 
     def _start(self) -> _Worker:
         actor_class = self._ray.remote(
@@ -198,6 +200,7 @@ class Cluster:
             )
         if int(waited / SAY_SECONDS) > int((waited - _POLL_SECONDS) / SAY_SECONDS):
             logger.warning("waiting for room on the cluster, %s per worker, for %.0f s", wanted, waited)
+            self._make_room()  # the machine with the GPU may be gone for good
         return quiet
 
     def _end(self, worker: _Worker) -> None:
