@@ -25,13 +25,18 @@ ASKING = ManifestRow(
     camera=(CameraAsk(move="pan_left"), CameraAsk(move="tilt_up")),
     reference_video="a_real.mp4",
 )
+ENTRIES = {
+    "camera_detail": {"move": "pan_left", "start": 0.0, "end": 1.0, "amount": 10.0},
+    "camera_unclear": {"moves": ["zoom_in", "dolly_in"], "start": 0.0, "end": 1.0},
+}
 BARE = ManifestRow(id="b", video="b.mp4")
 
 
 def measures(metric: Metric) -> dict:
     """A value of the declared type for every judge column."""
     values = {float: 0.5, int: 3, str: "C2", bool: True, list: ["pan_left"], dict: {}, np.ndarray: "none.npz"}
-    return {column: values[kind] for judge in metric.judges for column, kind in judge.columns.items()}
+    found = {column: values[kind] for judge in metric.judges for column, kind in judge.columns.items()}
+    return found | {name: [dict(entry)] for name, entry in ENTRIES.items() if name in found}
 
 
 def test_the_metrics_of_this_release_are_there():

@@ -1,4 +1,4 @@
-"""Dynamic degree with classical flow: VBench's yes or no (0 or 1), and the speed in short sides per second (range 0 up).
+"""Dynamic degree with classical flow: VBench's yes or no (0 or 1), and the speed in short sides/s, range 0 up.
 
 Higher moves more; no direction of merit: a camera that shakes is dynamic too. Source: `perception/dynamic_degree.py`,
 which has the rule of VBench (arXiv 2311.17982) on DIS flow in place of RAFT's.
@@ -6,22 +6,13 @@ which has the rule of VBench (arXiv 2311.17982) on DIS flow in place of RAFT's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from dropletvideo.evaluate.manifest import ManifestRow
-from dropletvideo.evaluate.metric import Column, Metric
+from dropletvideo.evaluate.metric import Column, Metric, as_measured
 from dropletvideo.perception.dynamic_degree import DynamicDegree
 
 _COLUMNS = (
     Column(name="dynamic_degree_dis", label="dynamic degree (DIS)", unit="share", better="neither", decimals=2),
     Column(name="dynamic_speed", label="dynamic speed", unit="short sides/s", better="neither"),
 )
-
-
-def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  asks nothing
-    """The judge's columns."""
-    return {column.name: measures.get(column.name) for column in _COLUMNS}
 
 
 def build() -> Metric:
@@ -34,5 +25,5 @@ def build() -> Metric:
         suites=("truth",),
         columns=_COLUMNS,
         judges=(DynamicDegree(),),
-        score=score,
+        score=as_measured(_COLUMNS),
     )

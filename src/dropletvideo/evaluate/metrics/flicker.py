@@ -5,11 +5,7 @@ does not punish motion that flow can follow."""  # noqa: E501  the first line na
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from dropletvideo.evaluate.manifest import ManifestRow
-from dropletvideo.evaluate.metric import Column, Metric
+from dropletvideo.evaluate.metric import Column, Metric, as_measured
 from dropletvideo.perception.consistent_flow import ConsistentFlow
 from dropletvideo.perception.flicker import TemporalFlickering
 
@@ -26,11 +22,6 @@ _COLUMNS = (
 )
 
 
-def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  asks nothing
-    """The judges' columns."""
-    return {column.name: measures.get(column.name) for column in _COLUMNS}
-
-
 def build() -> Metric:
     """The metric with its only setting."""
     return Metric(
@@ -41,5 +32,5 @@ def build() -> Metric:
         suites=("truth",),
         columns=_COLUMNS,
         judges=(TemporalFlickering(), ConsistentFlow()),
-        score=score,
+        score=as_measured(_COLUMNS),
     )

@@ -6,11 +6,7 @@ Sources: `perception/look.py`, `perception/exposure.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from dropletvideo.evaluate.manifest import ManifestRow
-from dropletvideo.evaluate.metric import Column, Metric
+from dropletvideo.evaluate.metric import Column, Metric, as_measured
 from dropletvideo.perception.exposure import ExposureJudge
 from dropletvideo.perception.look import LookJudge
 
@@ -19,11 +15,6 @@ _COLUMNS = (
     Column(name="clipped_dark", label="clipped to black", unit="share", better="lower"),
     Column(name="clipped_bright", label="clipped to white", unit="share", better="lower"),
 )
-
-
-def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  asks nothing
-    """The judges' columns."""
-    return {column.name: measures.get(column.name) for column in _COLUMNS}
 
 
 def build() -> Metric:
@@ -36,5 +27,5 @@ def build() -> Metric:
         suites=("truth",),
         columns=_COLUMNS,
         judges=(LookJudge(), ExposureJudge()),
-        score=score,
+        score=as_measured(_COLUMNS),
     )

@@ -7,11 +7,10 @@ images. Sources: `perception/motion.py`, `perception/consistent_flow.py`, `evalu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from dropletvideo.evaluate.manifest import ManifestRow
-from dropletvideo.evaluate.metric import Column, Metric, ScoredRow
+from dropletvideo.evaluate.metric import Column, Metric, ScoredRow, as_measured
 from dropletvideo.evaluate.motion_response import MotionPoint, motion_response
 from dropletvideo.perception.consistent_flow import ConsistentFlow
 from dropletvideo.perception.motion import MotionJudge
@@ -27,11 +26,6 @@ _COLUMNS = (
     ),
     Column(name="consistent_share", label="pixels with consistent flow", unit="share", better="neither", decimals=2),
 )
-
-
-def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  asks nothing
-    """The judges' columns."""
-    return {column.name: measures.get(column.name) for column in _COLUMNS}
 
 
 def tables(scored: Sequence[ScoredRow]) -> dict[str, Any]:
@@ -63,6 +57,6 @@ def build() -> Metric:
         suites=("truth",),
         columns=_COLUMNS,
         judges=(MotionJudge(), ConsistentFlow()),
-        score=score,
+        score=as_measured(_COLUMNS),
         tables=tables,
     )
