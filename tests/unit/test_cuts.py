@@ -124,6 +124,19 @@ def test_a_fade_through_one_colour_is_one_boundary(colour, gap):
     assert stop == end
 
 
+@pytest.mark.parametrize("seed", [7, 12, 15])
+@pytest.mark.parametrize("colour", [0, 255])
+def test_a_fade_of_a_few_frames_is_found_at_its_bottom_and_named(seed, colour):
+    old, new = shot(seed, 40, rate=8.0), shot(seed + 1, 40, rate=8.0)
+    for share, frame in zip((0.3, 0.65), (38, 39), strict=True):
+        old[frame] = mixed(old[frame].astype(np.float32), float(colour), share)
+        new[39 - frame] = mixed(new[39 - frame].astype(np.float32), float(colour), share)
+    [(frame, end, kind)] = found(np.concatenate([old, new]), rate=8.0)
+    assert kind == "fade"
+    assert 38 <= frame <= 42
+    assert end <= 43
+
+
 def test_cut_to_black_and_fade_in_are_two_and_so_are_fade_out_and_cut():
     dark = np.zeros((12, HEIGHT, WIDTH, 3), np.uint8)
     frames = np.concatenate([shot(1, 50), dark, faded(shot(2, 50), 14, at_end=False)])

@@ -27,7 +27,7 @@ from dropletvideo.perception.alignment import Aligner, compare, moved
 from dropletvideo.perception.edges import edges_of
 from dropletvideo.perception.judge import Chunk, Frames
 from dropletvideo.perception.transitions import Step, Transition, TransitionConfig, TransitionFinder
-from dropletvideo.records import Boundary
+from dropletvideo.records import Boundary, BoundaryKind
 
 _NEAR = 2
 """Frames within which a cut and a gradual transition are one."""
@@ -95,7 +95,7 @@ class ShotBoundaries:
     """
 
     name = "cuts"
-    version = 2
+    version = 3
     columns: Mapping[str, type] = {"boundaries": list, "blended_spans": list}
 
     def __init__(self, config: CutsConfig | None = None) -> None:
@@ -173,7 +173,8 @@ class ShotBoundaries:
         is_cut = state.settled > 0 and self._is_cut(state, state.settled)
         if is_cut:
             score = round(min(1.0, max(0.0, 1 - step.similarity)), 4)
-            state.cuts.append(Boundary(frame=step.index, end_frame=step.index, kind="cut", score=score))
+            kind: BoundaryKind = "fade" if self._is_dip(state, state.settled) else "cut"
+            state.cuts.append(Boundary(frame=step.index, end_frame=step.index, kind=kind, score=score))
         state.finder.push(step, is_cut=is_cut)
         state.settled += 1
 
@@ -229,7 +230,7 @@ def _with_cuts(gradual: Sequence[Transition], cuts: Sequence[Boundary]) -> list[
         taken.update(touched)
         end = max([cut.end_frame, *(gradual[k].end for k in touched)])
         is_fade = any(gradual[k].kind == "fade" for k in touched)
-        boundaries.append(replace(cut, end_frame=end if is_fade else cut.end_frame, kind="fade" if is_fade else "cut"))
+        boundaries.append(replace(cut, end_frame=end, kind="fade") if is_fade else cut)
     for k, one in enumerate(gradual):
         if k not in taken:
             boundaries.append(Boundary(frame=one.frame, end_frame=one.end, kind=one.kind, score=one.score))
