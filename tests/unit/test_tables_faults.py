@@ -10,10 +10,11 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tables_footage import SPANS, calls, grey, segment, write_shots
+from tables_footage import SPANS, calls, grey, rank, segment, stitch, write_shots
 
 from dropletvideo.errors import DropletError
 from dropletvideo.perception.judge import Features
@@ -152,6 +153,22 @@ def test_a_detector_that_fails_on_every_video_stops_the_run_early(footage, tmp_p
         run(tmp_path / "set", footage, [broken, grey()], timeout_seconds=None)
     mended = run(tmp_path / "set", footage, [segment(), grey()], timeout_seconds=None, retry_errors=True)
     assert (mended.failures, mended.clips) == (0, len(SPANS) * len(footage))
+
+
+@pytest.mark.parametrize("stage", [stitch(), rank()])
+def test_a_stage_that_fails_on_the_whole_table_ends_the_run_and_names_itself(footage, tmp_path, stage):
+    """`stitch` makes clips of clips, `rank` a column of columns."""
+    broken = replace(stage, function=fails)
+    with pytest.raises(
+        DropletError, match=rf"stage {stage.name} failed on the table: ZeroDivisionError: nothing there"
+    ):
+        run(tmp_path / "set", footage[:1], [segment(), grey(), broken], timeout_seconds=None)
+    again = run(tmp_path / "set", footage[:1], [segment(), grey(), stage], timeout_seconds=None)
+    assert (again.decodes, again.failures) == (0, 0)
+
+
+def fails(*_):
+    raise ZeroDivisionError("nothing there")
 
 
 def test_a_stage_that_kills_every_worker_stops_the_run_early_and_says_so(footage, tmp_path, monkeypatch):

@@ -33,6 +33,7 @@ from dropletvideo.evaluate.suite import load_suite, metrics_of, suite_names
 from dropletvideo.evaluate.summary import SCORED_VIDEO_FAILED, SYSTEMS, Absent, summarise, versions_of
 from dropletvideo.evaluate.weak import weak_points
 from dropletvideo.files import write_json
+from dropletvideo.tables.gpus import LEARNED_SHARE
 
 OnProgress = Callable[[str], None]
 
@@ -258,7 +259,8 @@ def _measure_all(
             file.append(line_of(_result(number, wanted, plan), metrics, left_out))
     counts: Counter[str] = Counter(videos_measured=len(plan.tasks), decodes=0, seeks=0)
     with runtime.progress("measuring", total=len(plan.tasks)) as bar:
-        for name, outcome in _measured(plan.tasks, config):
+        gpus = LEARNED_SHARE if any(metric.weights for metric in metrics) else 0.0
+        for name, outcome in _measured(plan.tasks, config, gpus):
             _take(plan, name, outcome, counts)
             for number in waiting[name]:
                 file.append(line_of(_result(number, wanted, plan), metrics, left_out))
@@ -278,7 +280,9 @@ def _take(plan: Plan, name: tuple[str, ...], outcome: Measured | Exception, coun
     plan.judge_errors |= {keys[judge]: reason for judge, reason in outcome.errors.items()}
 
 
-def _measured(tasks: dict[tuple[str, ...], Task], config: EvaluateConfig) -> Iterable[tuple[tuple[str, ...], Any]]:
+def _measured(
+    tasks: dict[tuple[str, ...], Task], config: EvaluateConfig, num_gpus: float
+) -> Iterable[tuple[tuple[str, ...], Any]]:
     """(name, measures or exception) of each task as it finishes; several workers are processes that can be killed."""
     names = {id(task): name for name, task in tasks.items()}
     found = map_rows(
@@ -287,6 +291,7 @@ def _measured(tasks: dict[tuple[str, ...], Task], config: EvaluateConfig) -> Ite
         **config.pool(),
         tolerate=(Exception,),
         label=lambda task: str(task.row.video),
+        num_gpus=num_gpus,
     )
     return ((names[id(task)], outcome) for task, outcome in found)
 

@@ -149,6 +149,20 @@ def _terminate_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def _whole_table(stage: Stage) -> Iterator[None]:
+    """Name a stage that fails on the table as a whole: there is no row to note it at."""
+    try:
+        yield
+    except (DropletError, OSError):
+        raise
+    except Exception as error:
+        raise DropletError(
+            f"stage {stage.name} failed on the table: {reason_of(error)}. What the other stages gave is kept: "
+            "mend the stage or leave it out, then go on"
+        ) from error
+
+
 class _Run:
     """State of one run."""
 
@@ -173,7 +187,8 @@ class _Run:
                 table = self.catalog.clips(level)
                 if number:
                     before = self.levels[number - 1]
-                    derive(self.catalog.clips(before), before, table, level, self._path_of_number)
+                    with _whole_table(level.maker):
+                        derive(self.catalog.clips(before), before, table, level, self._path_of_number)
                     self.catalog.save()
                 waves = level.waves
                 if number == 0 and (not waves or waves[0].is_table or waves[0].is_asked or waves[0].gate):
@@ -217,15 +232,8 @@ class _Run:
         self.catalog.save()
 
     def _table_wave(self, level: Level, table: ClipTable, stage: Stage) -> None:
-        try:
+        with _whole_table(stage):
             filled = fill_table(table, level, stage)
-        except (DropletError, OSError):
-            raise
-        except Exception as error:
-            raise DropletError(
-                f"stage {stage.name} failed on the table: {reason_of(error)}. What the other stages gave is kept: "
-                "mend the stage or leave it out, then go on"
-            ) from error
         self.summary.measured_clips[stage.name] = filled
         self.catalog.save()
 
