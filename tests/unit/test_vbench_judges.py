@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import torch
 
 from dropletvideo import media
 from dropletvideo.errors import WeightsError
+from dropletvideo.evaluate.exported import write_vbench
 from dropletvideo.evaluate.manifest import CameraAsk, ManifestRow, write_manifest
 from dropletvideo.evaluate.metric import load_metric, metric_names
 from dropletvideo.evaluate.score import EvaluateConfig, evaluate_manifest
+from dropletvideo.evaluate.vbench_score import DIMENSIONS, column, totals
 from dropletvideo.perception import frame_embeddings, raft_things
 from dropletvideo.perception.backbones import make
 from dropletvideo.perception.frame_embeddings import WAYS, FrameEmbedding
@@ -107,9 +110,9 @@ class TestDino:
         positions = torch.zeros(1, 17, 1)
         positions[0, 1:, 0] = torch.arange(16.0) % 4  # the column of each patch
         wide = stretched_positions(positions, 4, 8)[0, 1:, 0].reshape(4, 8)
-        for column in (3, 4):
-            at = (column + 0.5) / ((8 + 0.1) / 4) - 0.5
-            assert wide[1, column] == pytest.approx(sum(cubic(at - tap) * tap for tap in range(4)), abs=1e-5)
+        for place in (3, 4):
+            at = (place + 0.5) / ((8 + 0.1) / 4) - 0.5
+            assert wide[1, place] == pytest.approx(sum(cubic(at - tap) * tap for tap in range(4)), abs=1e-5)
 
     def test_folder_of_transformers_with_the_released_norms_and_any_shape(self):
         network, _ = dino()
@@ -281,8 +284,8 @@ def manifest(tmp_path):
     return tmp_path / "manifest.jsonl"
 
 
-def run(manifest, metrics=VBENCH, **settings):
-    config = EvaluateConfig(metrics=tuple(metrics), baselines=(), timeout_seconds=None, **settings)
+def run(manifest, suite="vbench-i2v"):
+    config = EvaluateConfig(suite=suite, baselines=(), timeout_seconds=None)
     return evaluate_manifest(manifest, manifest.parent / "evaluation", config)
 
 
@@ -306,10 +309,9 @@ def forwards(monkeypatch):
 
 
 def test_ten_columns_in_one_decode_with_one_forward_per_backbone_and_frame(manifest, forwards):
-    from dropletvideo.evaluate.vbench_score import DIMENSIONS, column
-
     evaluation = run(manifest)
-    scores = evaluation.summary["systems"]["model"]["scores"]
+    system = evaluation.summary["systems"]["model"]
+    scores = system["scores"]
     assert not evaluation.num_failed
     for dimension in DIMENSIONS:
         assert scores[column(dimension)]["value"] is not None, dimension
@@ -321,6 +323,26 @@ def test_ten_columns_in_one_decode_with_one_forward_per_backbone_and_frame(manif
         "clip-vit-l-14": 2 * FRAMES,
         "dreamsim": 2 * (FRAMES + image),
     }
+    means = {dimension: scores[column(dimension)]["value"] for dimension in DIMENSIONS}
+    assert system["totals"]["vbench-i2v"]["total"]["value"] == pytest.approx(totals(means)["total"])
+    assert system["totals"]["vbench-i2v"]["total_fixed"]["value"] is not None
+
+
+def test_results_in_the_published_format_have_what_each_dimension_writes(manifest):
+    evaluation = run(manifest, "istp")
+    files = write_vbench(evaluation, manifest.parent / "vbench")
+    found = json.loads(files[0].read_text())
+    assert set(found) == set(DIMENSIONS)
+    _, classes, (camera,) = found["camera_motion"]
+    assert classes == {"pan_left": 1.0}
+    assert (camera["prompt_type"], camera["predict_type"]) == ("pan_left", ["pan_left", "tilt_down"])
+    assert found["dynamic_degree"][1][0]["video_results"] is False
+    (quality,) = found["imaging_quality"][1]
+    assert quality["video_results"] == pytest.approx(100 * found["imaging_quality"][0], abs=1e-3)
+    (background,) = found["background_consistency"][1]
+    assert background["cnt_per_video"] == FRAMES - 1
+    assert background["video_sim"] == pytest.approx(background["video_results"] * (FRAMES - 1))
+    assert found["i2v_subject"][1][0]["image_path"].endswith("a.png")
 
 
 def test_without_weights_every_learned_column_is_absent_and_flicker_is_not(manifest, tmp_path, monkeypatch):
