@@ -5,26 +5,34 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from caption_server import good, serving
+from caption_server import completion, good, serving
 from dropletvideo import media, weights
 from dropletvideo.cli.__main__ import application
 from dropletvideo.curate.run import curate, plan
 from dropletvideo.tables.views import query
+from dropletvideo.world.camera_path import CameraPath, PathMove, View
+from dropletvideo.world.config import WorldConfig
+from dropletvideo.world.render import render_shot
+from dropletvideo.world.shot import draw_shot
 
-RATE, FRAMES = 4, 44  # eleven seconds: MiraData's tiers begin at ten
+RATE, FRAMES = 6, 66  # eleven seconds: MiraData's tiers begin at ten
 SHARED = Path(__file__).parents[2].parent / "shared" / "clips"
 REAL = ("great_wall_aerial.mp4",)
 LEARNED = {
     "dropletvideo": {"camera_class_swin", "aesthetic_v1", "aesthetic_v2", "dover_technical", "captions"},
-    "miradata": {"link_clip", "link_dino", "motion_raft", "aesthetic_v1", "aesthetic_v2", "nsfw", "captions"},
-}
-LINKS = {"link_clip", "link_dino"}  # measured on clips that `stitch` has joined since
+    "miradata": {
+        "link_clip", "link_dino", "link_language", "motion_raft", "aesthetic_v1", "aesthetic_v2", "nsfw", "captions",
+    },
+}  # fmt: skip
+LINKS = {"link_clip", "link_dino", "link_language"}  # measured on clips that `stitch` has joined since
 COLUMNS = {
     "dropletvideo": (
         "camera_class_learned",
@@ -44,31 +52,56 @@ COLUMNS = {
 }
 
 
-def panned(seed, step):
-    """A textured ground that passes by."""
+LOOSER = {  # random networks give scores near nothing and any class
+    "dropletvideo": ["aesthetic_v2_mean > -9", "dover_technical_raw > -9", "camera_class_learned is not null"],
+    "miradata": ["aesthetic_v2_mean > -9", "nsfw_score < 9", "raft_flow_2fps_px >= 0"],
+}
+
+
+def filmed(move, amount):
+    """A rendered scene under one long move of the camera."""
+    seconds = FRAMES / RATE
+    moves = (PathMove(move=move, start=0.0, end=seconds, amount=amount, pivot=(0.0, 3.5)),)
+    path = CameraPath(first=View(z=1.5, pitch=-8.0, focal=1.0), moves=moves, seconds=seconds, shake_seed=5)
+    shot = draw_shot(23, WorldConfig.training())
+    return render_shot(replace(shot, path=path, seconds=seconds, source_fps=float(RATE), subject=None), 96, 96).frames
+
+
+def ground(seed, level):
+    """A grey ground that passes by, of some brightness."""
     rng = np.random.default_rng(seed)
-    ground = media.resize(rng.integers(0, 255, (12, 40, 3), dtype=np.uint8), size=(116, 128 + FRAMES * step))
-    return np.stack([ground[10:106, step * k : step * k + 128] for k in range(FRAMES)])
+    texture = media.resize(rng.integers(0, 90, (24, 48, 1), dtype=np.uint8).repeat(3, 2), size=(96, 128 + FRAMES))
+    return level + np.stack([texture[:, k : k + 128] for k in range(FRAMES // 2)])
 
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory):
-    """Two made videos and, where they lie beside the project, the beginning of a real one, small and slow."""
+    """Rendered moves, a file with a cut and, beside the shared clips, the beginning of a real one; all small."""
     root = tmp_path_factory.mktemp("raw") / "videos"
     root.mkdir()
-    media.write_video(root / "slow.mp4", panned(1, 1), playback_fps=RATE)
-    media.write_video(root / "fast.mp4", panned(2, 4), playback_fps=RATE)
+    for move, amount in (("pan_left", 90.0), ("dolly_in", 3.0)):
+        media.write_video(root / f"{move}.mp4", filmed(move, amount), playback_fps=RATE)
+    media.write_video(root / "cut.mp4", np.concatenate([ground(2, 160), ground(3, 10)]), playback_fps=RATE)
     for name in REAL if SHARED.is_dir() else ():
         frames = media.read_frames(SHARED / name, list(range(FRAMES)), short_side=96)
         media.write_video(root / name, frames, playback_fps=RATE)
     return root
 
 
+def is_link(body):
+    return any("belong together" in part.get("text", "") for part in body["messages"][0]["content"])
+
+
+def answering(_, body):
+    """Both vision-language models say that the two halves belong together; captions are canned."""
+    return completion("yes") if is_link(body) else good()
+
+
 @pytest.fixture(scope="module", params=["dropletvideo", "miradata"])
 def curated(request, videos, toy_weights_folder, tmp_path_factory):
     """A data set by one recipe with all weights; that of DropletVideo was made without any of them before."""
     name, out = request.param, tmp_path_factory.mktemp("data") / "set"
-    with pytest.MonkeyPatch.context() as patch, serving([good()]) as server:
+    with pytest.MonkeyPatch.context() as patch, serving(answering) as server:
         patch.setenv(weights.FOLDER_VARIABLE, str(tmp_path_factory.mktemp("nothing")))
         planned = plan([videos], out, recipe=name)
         bare = None
@@ -76,7 +109,10 @@ def curated(request, videos, toy_weights_folder, tmp_path_factory):
             bare = curate([videos], out, recipe=name, in_process=True, with_report=False).summary
         patch.setenv(weights.FOLDER_VARIABLE, str(toy_weights_folder))
         told = {"captions.endpoint": server.url, "captions.model": "toy", "captions.hold_to_camera": "false"}
-        if name == "miradata":  # owners' digests are asked for where no path is given
+        if name == "miradata":
+            models = [{"endpoint": server.url, "model": one} for one in ("first", "second")]
+            told["link_language.models"] = json.dumps(models)
+            # owners' digests are asked for where no path is given
             told |= {"motion_raft.size": "small", "motion_raft.weights": raft_of(toy_weights_folder)}
         changes = [f"{key}={value}" for key, value in told.items()]
         if name == "miradata":  # without the command, and without the seconds that a process of workers takes to start
@@ -86,7 +122,7 @@ def curated(request, videos, toy_weights_folder, tmp_path_factory):
             done = CliRunner().invoke(application, [*call, *(part for one in changes for part in ("--set", one))])
             assert done.exit_code == 0, done.output
             full = json.loads(done.stdout[done.stdout.index("{") :])
-        yield name, out, planned, bare, full, len(server.bodies)
+        yield name, out, planned, bare, full, [is_link(body) for body in server.bodies]
 
 
 def raft_of(folder):
@@ -98,7 +134,7 @@ def test_without_weights_each_learned_stage_is_skipped_with_the_line_that_gets_t
     missing = {row["stage"]: row["lacks"] for row in planned["stages"] if row["lacks"]}
     assert set(missing) == LEARNED[name]
     for stage, reason in missing.items():
-        assert "droplet weights fetch" in reason or "droplet train-classifier" in reason, stage
+        assert re.search("droplet weights fetch|droplet train-classifier|link_language.models", reason), stage
     if bare is not None:
         assert {one.stage for one in bare.skipped} == LEARNED[name]
         assert bare.failures == 0
@@ -116,7 +152,10 @@ def test_with_weights_the_same_command_computes_what_was_skipped_and_nothing_els
     clips = query(out, "select * from clips")
     passed = [clip for clip in clips if clip["caption"]]
     assert passed
-    assert asked == len(passed), "one request a clip"
+    assert asked.count(False) == len(passed), "one request a clip"
+    assert asked.count(True) == (2 if name == "miradata" else 0), "two models, one pair of neighbours"
+    ends = [clip["end_frame"] for clip in clips if Path(clip["video_path"]).name == "cut.mp4"]
+    assert sorted(ends) == ([FRAMES] if name == "miradata" else [FRAMES // 2, FRAMES]), "joined as both models say"
     for column in COLUMNS[name]:
         assert all(clip[column] is not None for clip in passed), column
     assert all(clip["duration_seconds"] > 10 for clip in passed) or name == "dropletvideo"
@@ -127,10 +166,7 @@ def test_a_choice_and_its_change_touch_no_video(curated, videos, tmp_path):
     own = "miradata-tier2" if name == "miradata" else "dropletvideo"
     hidden = videos.rename(tmp_path / "hidden")
     try:
-        changes = ["aesthetic_v2_mean > -9"] + (
-            ["nsfw_score < 9", "raft_flow_2fps_px >= 0"] if name == "miradata" else []
-        )
-        more = [part for change in changes for part in ("--change", change)]
+        more = [part for change in LOOSER[name] for part in ("--change", change)]
         call = ["select", str(out), "--selection", own, "--json"]
         strict = json.loads(CliRunner().invoke(application, call).stdout)
         loose = json.loads(CliRunner().invoke(application, [*call, *more, "--name", "mine"]).stdout)
@@ -145,8 +181,9 @@ def test_a_choice_and_its_change_touch_no_video(curated, videos, tmp_path):
 def test_report_and_export_follow_the_choice(curated, tmp_path):
     name, out, _, _, _, _ = curated
     own = "miradata-tier1" if name == "miradata" else "dropletvideo"
-    change = "nsfw_score < 9" if name == "miradata" else "aesthetic_v2_mean > -9"
-    call = ["select", str(out), "--selection", own, "--change", change, "--name", "out", "--json"]
+    changes = LOOSER[name] if name == "dropletvideo" else ["nsfw_score < 9"]
+    more = [part for change in changes for part in ("--change", change)]
+    call = ["select", str(out), "--selection", own, *more, "--name", "out", "--json"]
     kept = json.loads(CliRunner().invoke(application, call).stdout)["kept"]
     assert kept
     page = tmp_path / "report.html"
