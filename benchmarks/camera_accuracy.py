@@ -7,8 +7,12 @@
 at 8 frames per second. `training` shots are filmed like generated videos: 17 frames of 64x64 sampled at M of 4 to 16,
 taken as 8 frames per second, every other one slightly blurred. Prints JSON rows.
 
-Group `all` and `class_accuracy` count every shot. Beside them: quartiles of `camera_difficulty.difficulty`, and the
-shots whose travel shows parallax at all (`decidable`), by a rule on the truth that knows nothing of the judge.
+Group `all` and `class_accuracy` count every shot. Where the judge cannot tell which of two moves runs, that counts as a
+miss, unless the truth itself is ambiguous (`camera_difficulty.ambiguous`, a rule on depth and motion that knows nothing
+of the judge): there it is right if it holds the true move and its twin and no other, and so is class None where the
+class hangs on it. A name that is wrong is wrong everywhere. `uncredited` counts every "cannot tell" as a miss, and
+`coverage` is the share of answers that are names. Beside them: quartiles of `camera_difficulty.difficulty`, and the
+shots whose travel shows parallax at all (`decidable`).
 """
 
 from __future__ import annotations
@@ -25,10 +29,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from camera_difficulty import PARALLAX_PX, decidable, difficulty, evidence
+from camera_difficulty import PARALLAX_PX, ambiguous, decidable, difficulty, evidence
 
 from dropletvideo import media
-from dropletvideo.moves import CAMERA_CLASSES
+from dropletvideo.evaluate.camera_match import confusion
+from dropletvideo.moves import CAMERA_CLASSES, MOVES
 from dropletvideo.perception.camera import CameraJudge
 from dropletvideo.perception.judge import Chunk
 from dropletvideo.world.config import WorldConfig
@@ -67,6 +72,7 @@ def validation_clip(seed):
     pixels = evidence(shot)
     hard[DECIDABLE] = decidable(shot, pixels)
     hard["difficulty"] = difficulty(shot, pixels)
+    hard["ambiguous"] = ambiguous(shot, pixels)
     return frames, indices / shot.source_fps, [move.move for move in shot.moves], shot.camera_class, hard
 
 
@@ -103,6 +109,18 @@ def rates(hits, true, found):
     }
 
 
+def credited(true, columns, camera_class, twins):
+    """Names and class that count as found: of unclear times those that are ambiguous in truth (`twins`)."""
+    found = set(columns["camera_moves"])
+    hang = {move for move, twin in twins.items() if MOVES[move].camera_class != MOVES[twin].camera_class}
+    for entry in columns["camera_unclear"]:
+        found |= {move for move, twin in twins.items() if move in true and {move, twin} == set(entry["moves"])}
+    told = columns["camera_class"]
+    if told is None and columns["camera_unclear"] and camera_class in {MOVES[move].camera_class for move in hang}:
+        return found, camera_class
+    return found, told
+
+
 class Tally:
     """Counts of named moves and classes, per move and per condition."""
 
@@ -112,10 +130,29 @@ class Tally:
         self.classes = collections.Counter()
         self.by_group = collections.defaultdict(list)
         self.single = collections.defaultdict(list)
+        self.uncredited = collections.defaultdict(lambda: [0, 0, 0])
+        self.uncredited_classes = collections.defaultdict(list)
+        self.answers = collections.defaultdict(lambda: [0, 0])
+        self.asked = []
 
-    def add(self, true, found, classes, hard):
+    def add(self, true, columns, camera_class, hard):
         """Count one clip."""
-        true, found = set(true), set(found)
+        true, told = set(true), set(columns["camera_moves"])
+        found, right_class = credited(true, columns, camera_class, hard.pop("ambiguous", {}))
+        for group in ("all", *(name for name, is_so in hard.items() if is_so)):
+            self._add_uncredited(group, true, told, columns, camera_class)
+        self.asked.append((sorted(true - {"shake"}), sorted(told - {"shake"}), columns["camera_unclear"]))
+        self._add(true, found, (camera_class, right_class), hard)
+
+    def _add_uncredited(self, group, true, told, columns, camera_class):
+        for move in true | told:
+            self._count(self.uncredited[group], move, true, told)
+        self.answers[group][0] += len(told)
+        self.answers[group][1] += len(told) + len(columns["camera_unclear"])
+        if camera_class is not None:
+            self.uncredited_classes[group].append(camera_class == columns["camera_class"])
+
+    def _add(self, true, found, classes, hard):
         for move in true | found:
             self._count(self.moves[move], move, true, found)
         for group in ("all", *(name for name, is_so in hard.items() if is_so)):
@@ -143,7 +180,12 @@ class Tally:
             classes = self.by_group[group]
             right = sum(wanted == found for wanted, found in classes)
             told = {"class_accuracy": round(right / len(classes), 3), "clips": len(classes)} if classes else {}
-            yield {"group": group, **rates(*counts), **told}
+            named, answers = self.answers[group]
+            uncredited = {"f1": rates(*self.uncredited[group])["f1"]}
+            if classes:
+                uncredited["class_accuracy"] = round(float(np.mean(self.uncredited_classes[group])), 3)
+            more = {"uncredited": uncredited, "coverage": round(named / answers, 3) if answers else None}
+            yield {"group": group, **rates(*counts), **told, **more}
         for true in CAMERA_CLASSES:
             row = {str(found): count for (wanted, found), count in self.classes.items() if wanted == true}
             if row:
@@ -152,17 +194,21 @@ class Tally:
                 if fair:
                     share["recall_decidable"] = round(fair.count(true) / len(fair), 3)
                 yield {"class": true, "judged_as": row, **share}
+        asked, told, unclear = zip(*self.asked, strict=True)
+        either = [[entry["moves"] for entry in entries] for entries in unclear]
+        table = confusion(asked, told, either)
+        yield {"confusion": {move: {k: round(v, 3) for k, v in cells.items()} for move, cells in table.items()}}
         yield {"single_moves_found": {axis: f"{sum(hits)}/{len(hits)}" for axis, hits in sorted(self.single.items())}}
 
 
 def by_quartile(clips):
     """The clips with their quartile of difficulty among the conditions, where they have a difficulty."""
     bounds = np.percentile([hard.get("difficulty", 0.0) for *_, hard in clips], [25, 50, 75])
-    for moves, found, classes, hard in clips:
+    for moves, columns, camera_class, hard in clips:
         if "difficulty" in hard:
             value = hard.pop("difficulty")
             hard |= {f"difficulty quartile {1 + int(np.searchsorted(bounds, value))} of 4": True}
-        yield moves, found, classes, hard
+        yield moves, columns, camera_class, hard
 
 
 def main():
@@ -178,7 +224,7 @@ def main():
     for seed in range(options.first_seed, options.first_seed + options.count):
         (frames, row), times, moves, camera_class, hard = make(seed)
         columns, cost = judged(frames, row, times)
-        clips.append((moves, columns["camera_moves"], (camera_class, columns["camera_class"]), hard))
+        clips.append((moves, columns, camera_class, hard))
         costs.append(cost)
     for clip in by_quartile(clips):
         tally.add(*clip)

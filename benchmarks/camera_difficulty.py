@@ -2,7 +2,9 @@
 
 Travel past what lies at one depth moves the picture as a turn or a zoom does. `parallax` is what no turn and zoom
 explains, through a lens of whatever focal length, over two seconds at most; below PARALLAX_PX the two cannot be told
-apart. `difficulty` adds up what makes a shot hard; quartiles of it are taken over the shots of a run.
+apart. `ambiguous` names the moves of a shot for which this holds, and zooms of scenes in which a dolly that magnifies
+as much would show no parallax either: of these, "cannot tell" is the right answer. `difficulty` adds up what makes a
+shot hard; quartiles of it are taken over the shots of a run.
 """
 
 from __future__ import annotations
@@ -19,6 +21,11 @@ PLACES = 3
 FOCAL_RATIOS = (0.75, 1.1, 1.7, 6.0)
 PARALLAX_PX = 3.0
 """About three deviations of a tracked point's shift; pixels at short side 256."""
+TWINS = {
+    "truck_left": "pan_left", "truck_right": "pan_right", "pedestal_up": "tilt_up", "pedestal_down": "tilt_down",
+    "dolly_in": "zoom_in", "dolly_out": "zoom_out",
+}  # fmt: skip
+"""Travel past something flat, and what looks the same."""
 TRAVELS = ("truck", "pedestal", "dolly", "arc", "tracking")
 CLEAR_PX = 16.0
 """Motion from which on a move is no longer called faint."""
@@ -65,6 +72,37 @@ def left_by_turning(a, b, focal_px):
     _, left = fit_turn(a / focal_px, b / focal_px, np.full(len(a), 2.0 / focal_px))
     size = np.linalg.norm(left, axis=1) * focal_px
     return float(np.sqrt((np.minimum(size, 10.0) ** 2).mean())), float(np.percentile(size, 90))
+
+
+def dolly_parallax(shot, move):
+    """Parallax in pixels that a dolly would show in place of a zoom, magnifying the middle distance as much."""
+    begin = move.start
+    scale = SHORT_SIDE / min(shot.height, shot.width)
+    height, width = round(shot.height * scale), round(shot.width * scale)
+    cameras = shot.cameras_at(height, width, np.array([begin]))
+    y, x = np.meshgrid(np.linspace(4, height - 5, GRID), np.linspace(4, width - 5, GRID), indexing="ij")
+    rays = cast(cameras, 0, x.ravel().astype(np.float32), y.ravel().astype(np.float32))
+    poses = shot.stage.poses(begin)
+    _, depth = nearest(shot.stage, poses, rays, rectangles(shot.stage, poses, cameras, 0))
+    depth, focal = depth.astype(float), float(cameras.K[0, 0, 0])
+    middle = np.median(depth)
+    ratio = float(move.amount) ** min(SECONDS / max(move.end - move.start, 1e-6), 1.0)
+    way = middle * (1 - 1 / ratio)
+    a = np.stack([x.ravel() - (width - 1) / 2, y.ravel() - (height - 1) / 2], axis=1)
+    keep = depth - way > 0.2 * middle
+    b = a[keep] * (depth[keep] / (depth[keep] - way))[:, None]
+    return min(left_by_turning(a[keep], b, f) for f in (*(r * SHORT_SIDE for r in FOCAL_RATIOS), focal))[1]
+
+
+def ambiguous(shot, pixels):
+    """Moves of a shot that no parallax tells from their twins, each with its twin; `pixels` of `evidence`."""
+    found = {}
+    for move in shot.moves:
+        if move.move in TWINS and pixels[move.move] < PARALLAX_PX:
+            found[move.move] = TWINS[move.move]
+        if move.move.startswith("zoom") and dolly_parallax(shot, move) < PARALLAX_PX:
+            found[move.move] = move.move.replace("zoom", "dolly")
+    return found
 
 
 def picture_motion(shot, move):
