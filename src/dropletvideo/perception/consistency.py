@@ -95,7 +95,7 @@ class ConsistencyJudge:
     """See the module text."""
 
     name = "consistency"
-    version = 3
+    version = 4
     reads = ("image", "fit")
     needs: Frames | Features = Frames(rate=8.0, short_side=SHORT_SIDE, colour="rgb")
     columns: Mapping[str, type] = COLUMNS

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dropletvideo.perception.camera_fit import Array, Turn, epipolar, fit_travel, fit_turn, rotation
+from dropletvideo.perception.camera_fit import Array, Travel, Turn, basis, epipolar, fit_travel, fit_turn, rotation
 from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_windows import COST_LIMIT, DIRECTIONS, NOISE_PER_SHIFT
 
@@ -36,12 +36,15 @@ MOST_TRACKS = 160
 MIN_SEEN = 3
 """Frames of a window, the first included, in which a track must be seen to count."""
 FIRST_ROUNDS, ROUNDS = 2, 6
-PARALLAX_GAIN, DOUBTED_GAIN, MOSTLY = 1.5, 6.0, 0.65
-"""Travel is taken where rotation and zoom alone leave this many times its residual; more is asked where they explain
-most sightings, since the rest may be things that move by themselves: a depth of its own explains those too."""
+PARALLAX_GAIN, MOSTLY = 1.5, 0.65
+"""Travel is taken where rotation and zoom alone leave this many times its residual, if they explain less than this
+share of the sightings;"""
+INNER_GAIN, FLOOR = 5.0, 0.1
+"""else where they leave this many times its residual of the sightings that they do explain (squared, in noise units,
+with a floor)."""
 EXACT, WELL_EXPLAINED = 1.0, 2.5
 """Costs below which a camera explains the tracks to their noise, and but for things that move by themselves."""
-ZOOM_GAIN = 1.25
+ZOOM_GAIN = 2.0
 """A zoom beside travel is taken where travel alone leaves this many times its residual."""
 WEIGHT, TURN_PRIOR, ZOOM_PRIOR, HELD = 25.0, 0.03, 0.02, 1e9
 """Tracks that count as independent, and how far a travelling camera turns (radians) and zooms (log) without need: what
@@ -205,6 +208,29 @@ def rotation_vector(matrix: Array) -> Array:
     return np.asarray(axis if sine < 1e-9 else axis / sine * np.arctan2(sine, (np.trace(matrix) - 1) / 2))
 
 
+def _without_zoom(m: Array, residual: Array, noise: Array) -> Travel:
+    """`fit_travel` over all directions for a lens that does not zoom: what spreads from the middle is travel."""
+    model = basis(m)[..., :3]
+    line = epipolar(m, DIRECTIONS)
+    line = line / np.maximum(np.linalg.norm(line, axis=-1, keepdims=True), 1e-6)
+    normal = np.stack([-line[..., 1], line[..., 0]], axis=-1)
+    rows = normal[..., :1] * model[:, 0] + normal[..., 1:] * model[:, 1]
+    right = (normal * residual).sum(axis=-1)
+    turns, scale = np.zeros((len(DIRECTIONS), 3)), 12 * noise
+    for _ in range(5):
+        left = right - (rows @ turns[..., None])[..., 0]
+        weight = (scale**2 / (scale**2 + left**2)) ** 2
+        system = rows.transpose(0, 2, 1) @ (rows * weight[..., None]) + 1e-5 * len(m) * np.eye(3)
+        turns = np.linalg.solve(system, rows.transpose(0, 2, 1) @ (weight * right)[..., None])[..., 0]
+        scale = np.maximum(scale * 0.6, 2.5 * noise)
+    rest = residual - (turns @ model.reshape(-1, 3).T).reshape(len(turns), -1, 2)
+    return Travel(np.pad(turns, ((0, 0), (0, 1))), (normal * rest).sum(axis=-1), (line * rest).sum(axis=-1))
+
+
+Kept = tuple[float, list[Turn], Array, Array]
+"""A fit: its cost, turns, travel and inverse depths."""
+
+
 class _Fit:
     """Alternating least squares over cameras and inverse depths, with weights that tighten."""
 
@@ -234,20 +260,29 @@ class _Fit:
             self.travelled()
             tried.append(self._kept())
         least = min(kept[0] for kept in tried)
-        self._take(tried[0])
-        gains = (PARALLAX_GAIN if self._explained() < MOSTLY else DOUBTED_GAIN, *[ZOOM_GAIN] * len(tried))
-        chosen = next(k for k, kept in enumerate(tried) if kept[0] <= gains[k] * least)
+        chosen = next(k for k, kept in enumerate(tried) if (k and kept[0] <= ZOOM_GAIN * least) or kept[0] == least)
+        if chosen and not self._needs_travel(tried[0], tried[chosen]):
+            chosen = 0
         self._take(tried[chosen])
         return chosen > 0
 
-    def _explained(self) -> float:
-        """Share of sightings within three deviations."""
-        return float(((self.residual() ** 2).sum(axis=2) < 9 * self.spread**2)[self.seen].mean())
+    def _needs_travel(self, turning: Kept, travel: Kept) -> bool:
+        """Whether travel explains more than turns and zoom do. Where these explain most sightings, the rest may be
+        things that move by themselves, which a depth of their own explains too: there the others must gain."""
+        self._take(turning)
+        without = (self.residual() ** 2).sum(axis=2) / self.spread**2
+        self._take(travel)
+        beside = (self.residual() ** 2).sum(axis=2) / self.spread**2
+        near = self.seen & (np.nan_to_num(without, nan=np.inf) < 9)
+        if near.sum() < MOSTLY * self.seen.sum():
+            return turning[0] > PARALLAX_GAIN * travel[0]
+        gain = (float(without[near].mean()) + FLOOR) / (float(np.minimum(beside[near], 9).mean()) + FLOOR)
+        return gain > INNER_GAIN
 
-    def _kept(self) -> tuple[float, list[Turn], Array, Array]:
+    def _kept(self) -> Kept:
         return self.cost(), list(self.turns), self.travel.copy(), self.inverse.copy()
 
-    def _take(self, kept: tuple[float, list[Turn], Array, Array]) -> None:
+    def _take(self, kept: Kept) -> None:
         _, self.turns, self.travel, self.inverse = kept
 
     def turn_only(self) -> None:
@@ -261,15 +296,18 @@ class _Fit:
         """Add travel and depths: the best of a few directions over the longest well-seen baseline, each refined."""
         last = int(np.flatnonzero(self.seen.sum(axis=1) >= max(MIN_TRACKS, 0.4 * self.seen[0].sum()))[-1])
         on, noise = self.seen[last], np.full(int(self.seen[last].sum()), self.noise)
+        if not self.zooms:
+            self.turns = [replace(turn, zoom=0.0) for turn in self.turns]
         undone = self.turns[last].undo(self.places[last, on]) - self.m[on]
-        fits = fit_travel(self.m[on], undone, DIRECTIONS, 2 * noise)
+        if self.zooms:
+            fits = fit_travel(self.m[on], undone, DIRECTIONS, 2 * noise)
+        else:
+            fits = _without_zoom(self.m[on], undone, 2 * noise)
         cost = np.minimum((fits.across / (2 * noise)) ** 2, COST_LIMIT).mean(axis=1)
         turning, best = list(self.turns), (np.inf, self.turns, self.travel, self.inverse)
         for number in np.argsort(cost, kind="stable")[:STARTS]:
             self.turns = list(turning)
             self._start(DIRECTIONS[number], fits.turns[number], fits.along[number], last)
-            if not self.zooms:
-                self.turns = [replace(turn, zoom=0.0) for turn in self.turns]
             self._refine(FIRST_ROUNDS, 10 * self.noise)
             if self.cost() < best[0]:
                 best = (self.cost(), self.turns, self.travel, self.inverse)

@@ -2,10 +2,11 @@
 
     causality = asked constraints that hold / asked constraints
 
-Constraints: of two asked camera moves that are not asked at once, the earlier runs first; a thing asked to appear while
-the camera makes a move appears while the measured course runs that way; of two such things, the earlier comes first;
-each comes within a quarter of the video's length of its time. What is not found does not hold. A request without two
-parts to order has no value.
+Constraints: of two asked camera moves that are not asked at once, the earlier runs first (one that is not made does not
+hold); a thing asked to appear while the camera makes a move appears while the measured course runs that way; of two
+such things, the earlier comes first; each comes within a quarter of the video's length of its time. Whether an asked
+thing is found at all is a matter of `emergence`; only found ones are ordered. A request without two parts to order has
+no value.
 
 Table `counterfactual`: rows of one group of which one asks for another camera (`changed: camera`) or for no plot
 (`changed: plot`), the rest equal. Control = wanted change / (wanted + unwanted change), 0 where nothing changes: what
@@ -44,15 +45,15 @@ def constraints(row: ManifestRow, measures: Mapping[str, Any]) -> list[bool]:
         if later.start is None or later.start != earlier.start:
             held.append(_in_order(middle_of(earlier, course), middle_of(later, course)))
     things = (measures.get("revealed_detail") or {}).get("things") or []
-    appearing = sorted(_appearances(row), key=lambda event: event["start"])
     length = max((ask.end or 0.0 for ask in moves), default=0.0)
-    comes = [_comes(event, things) for event in appearing]
-    for event, time in zip(appearing, comes, strict=True):
+    appearing = sorted(_appearances(row), key=lambda event: event["start"])
+    found = [(event, time) for event in appearing if (time := _comes(event, things)) is not None]
+    for event, time in found:
         cause = [ask for ask in moves if (ask.start or 0.0) <= event["start"] <= (ask.end or length)]
         if cause:
-            held.append(time is not None and any(_goes_on(course, ask, time) for ask in cause))
-        held.append(time is not None and abs(time - event["start"]) <= max(NEAR * length, SLACK))
-    for (one, first), (two, second) in pairwise(zip(appearing, comes, strict=True)):
+            held.append(any(_goes_on(course, ask, time) for ask in cause))
+        held.append(abs(time - event["start"]) <= max(NEAR * length, SLACK))
+    for (one, first), (two, second) in pairwise(found):
         if two["start"] - one["start"] > SLACK:
             held.append(_in_order(first, second))
     return held
@@ -120,7 +121,7 @@ def build() -> Metric:
         name="causality",
         title="Order of camera and events",
         version=1,
-        about="What is not found does not hold. Needs a request with times.",
+        about="Things that are not found are a matter of emergence. Needs a request with two parts to order.",
         columns=_COLUMNS,
         judges=(ConsistencyJudge(),),
         score=score,
