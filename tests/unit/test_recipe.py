@@ -90,3 +90,13 @@ def test_a_costly_stage_of_the_papers_recipes_stands_behind_a_gate_that_reads_no
         learned = {column for stage in recipe.build() if stage.lacks for column in stage.columns}
         for stage, gate in recipe.gates.items():
             assert not learned & set(re.findall(r"\w+", gate)), f"{stage} would be skipped with what it waits for"
+
+
+def test_a_recipe_gives_a_stage_its_share_of_a_gpu_and_no_more_than_one(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("stages: {segment: , look: {}}\ngpus: {look: 0.5}\n")
+    assert [stage.num_gpus for stage in load_recipe(str(path)).build()] == [None, 0.5]
+    with pytest.raises(ConfigError, match="gpus: stage 'lok' is unknown: did you mean look"):
+        load_recipe(str(path), ["gpus.lok=0.5"]).build()
+    with pytest.raises(ConfigError, match="stage look: num_gpus=2: give a share of one GPU, 0 to 1"):
+        load_recipe(str(path), ["gpus.look=2"]).build()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -11,8 +12,12 @@ from pathlib import Path
 import pytest
 from ray_cluster import two_nodes
 from tables_footage import calls, grey, segment, write_shots
+from typer.testing import CliRunner
 
+from dropletvideo.cli.__main__ import application
+from dropletvideo.curate.run import curate
 from dropletvideo.engine import OnRay
+from dropletvideo.errors import ConfigError
 from dropletvideo.tables import views
 from dropletvideo.tables.runner import run
 
@@ -60,6 +65,21 @@ def facts(folder):
         ({k: v for k, v in row.items() if k != "video_number"} for row in views.query(folder, EVERYTHING)),
         key=lambda row: row["clip_id"],
     )
+
+
+def test_the_command_takes_a_cluster_and_refuses_an_address_without_one(cluster, footage, tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("stages: {segment: {min_seconds: 0.4}, look: {}}\n")
+    words = ["curate", *footage[:2], "--recipe", str(recipe), "--json", "--ray-address", cluster[0]]
+    done = CliRunner().invoke(application, [*words, "--out", str(tmp_path / "there"), "--engine", "ray"])
+    assert (done.exit_code, done.exception) == (0, None), done.output
+    assert json.loads(done.stdout)["cut_videos"] == 2
+    curate(footage[:2], tmp_path / "here", recipe=str(recipe), in_process=True, with_report=False)
+    assert len(facts(tmp_path / "there")) == 2
+    assert facts(tmp_path / "there") == facts(tmp_path / "here")
+    refused = CliRunner().invoke(application, [*words, "--out", str(tmp_path / "no")])
+    assert isinstance(refused.exception, ConfigError)
+    assert not (tmp_path / "no").exists()
 
 
 def test_a_killed_head_is_followed_by_a_run_that_repeats_less_than_one_part(cluster, footage, tmp_path):
