@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dropletvideo import media
+from dropletvideo.curate.missing import fetch_line
 from dropletvideo.curate.recipe import Recipe
 from dropletvideo.curate.report import build_page, read_data
 from dropletvideo.curate.selection import Quota, Selection, apply
@@ -15,6 +16,7 @@ from dropletvideo.errors import WeightsError
 from dropletvideo.tables.runner import run
 from dropletvideo.tables.skipped import leave_out
 from dropletvideo.tables.views import open_views, query
+from dropletvideo.weights import FOLDER_VARIABLE, look_for
 
 LACKS = "weights 'aesthete' are not here: droplet weights fetch aesthete"
 
@@ -78,3 +80,11 @@ def test_a_condition_on_a_skipped_column_drops_nothing_and_says_so(video, tmp_pa
     run(tmp_path / "d", [video], stages(), timeout_seconds=None)
     with open_views(tmp_path / "d") as connection:
         assert apply(connection, chosen).kept == 0
+
+
+def test_one_line_fetches_what_can_be_fetched_and_nothing_that_has_another_way(monkeypatch, tmp_path):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    clip, head = (look_for(name).lacks for name in ("clip-vit-l-14", "laion-aesthetic-v1"))
+    asked = f"no model to ask: name a server; or {look_for('qwen2.5-vl-7b').lacks}"
+    assert fetch_line([f"{clip}; {head}", clip, asked]) == "droplet weights fetch clip-vit-l-14 laion-aesthetic-v1"
+    assert fetch_line([asked, "it needs the column x of the stage y, which was skipped"]) == ""

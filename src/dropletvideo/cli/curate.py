@@ -84,6 +84,8 @@ def _show_summary(done: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from dropletvideo.curate.missing import fetch_line
+
     summary = done.summary
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim")
@@ -110,4 +112,6 @@ def _show_summary(done: Any) -> None:
     Console().print(table)
     for skipped in summary.skipped:
         typer.echo(f"skipped: {skipped.stage}: {skipped.reason}")
+    if line := fetch_line(skipped.reason for skipped in summary.skipped):
+        typer.echo(f"all that can be fetched: {line}")
     typer.echo(f"report: {done.report}")

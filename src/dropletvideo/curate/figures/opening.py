@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dropletvideo.curate.figures.data import ReportData
 from dropletvideo.curate.figures.words import clips_text, duration, share
+from dropletvideo.curate.missing import fetch_line
 from dropletvideo.pages.page import NoteStyle, Page, Tile
 
 
@@ -21,11 +22,23 @@ def add_opening(page: Page, data: ReportData) -> None:
         lead += f" The selection `{name}` keeps **{funnel.kept:,}** of them."
     page.lead(lead)
     page.tiles(_tiles(data))
-    for row in data.skipped:
-        columns = ", ".join(f"`{name}`" for name in row["columns"])
-        page.note(f"**Skipped: {row['stage']}** (no {columns}): {row['reason']}", "warning")
+    if data.skipped:
+        _skipped(page, data)
     if len(data.clips) < data.num_clips:
         page.note(f"Charts and pictures show {len(data.clips):,} clips drawn at random; the funnel counts them all.")
+
+
+def _skipped(page: Page, data: ReportData) -> None:
+    """One note with the line that gets what is missing, and each stage's own words behind a click."""
+    names = ", ".join(row["stage"] for row in data.skipped)
+    line = fetch_line(row["reason"] for row in data.skipped)
+    gets = f" `{line}` gets what can be fetched; then give the same command again." if line else ""
+    page.note(
+        f"**Skipped: {names}**, for want of weights or of a model to ask. Nothing took their place.{gets}", "warning"
+    )
+    with page.fold("What each skipped stage lacks"):
+        rows = [{"stage": r["stage"], "gives": ", ".join(r["columns"]), "lacks": r["reason"]} for r in data.skipped]
+        page.table(rows, ["stage", "gives", "lacks"])
 
 
 def _tiles(data: ReportData) -> list[Tile]:
