@@ -32,6 +32,7 @@ def requests():
 
 def test_every_kind_is_asked_and_draws_are_the_same_again(requests):
     assert {request.kind for request in requests} == {"move", "sequence", "return", "orbit", "pair"}
+    assert len(requests) == SMALL.num_requests
     again = [request_row(each, spanning(SMALL, each)) for each in draw_requests(SMALL)]
     assert again == [request_row(each, spanning(SMALL, each)) for each in requests]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -90,6 +90,13 @@ def suite(
     seed: Annotated[int, typer.Option(help="first seed; 1000000 or more, which training refuses")] = 1_000_000,
     count: Annotated[int, typer.Option(help="how many images")] = 16,
     motion: Annotated[list[float] | None, typer.Option(help="an M to ask; give it again for more [4 8 16 32]")] = None,
+    ask: Annotated[
+        str,
+        typer.Option(
+            help="moves (one move at every M), consistency (camera with plot, returns, orbits, changed pairs; `count` "
+            "of each, 192x256), consistency-64 (the same at 64x64, for the nano model)"
+        ),
+    ] = "moves",
     workers: Workers = 1,
     as_json: AsJson = False,
 ) -> None:
@@ -99,13 +106,32 @@ def suite(
 
     Then: droplet generate --model nano --batch suite/requests.jsonl --out answers/
     """
+    from dropletvideo.errors import ConfigError
     from dropletvideo.runtime import progress
     from dropletvideo.world.suite import SuiteConfig, write_suite
 
+    if ask not in ("moves", "consistency", "consistency-64"):
+        raise ConfigError(f"ask={ask!r} is unknown: one of moves, consistency, consistency-64")
+    if ask != "moves":
+        path = _consistency_suite(out, seed, count, motion, small=ask.endswith("64"), workers=workers)
+        typer.echo(json.dumps({"requests": str(path)}) if as_json else str(path))
+        return
     config = SuiteConfig(images=count, seed=seed, motions=tuple(motion or SuiteConfig().motions))
     with progress("rendering requests", total=count) as bar:
         path = write_suite(out, config, workers=workers, advance=lambda _: bar.advance())
     typer.echo(json.dumps({"requests": str(path)}) if as_json else str(path))
+
+
+def _consistency_suite(
+    out: Path, seed: int, count: int, motion: list[float] | None, *, small: bool, workers: int
+) -> Path:
+    from dropletvideo.runtime import progress
+    from dropletvideo.world.consistency_suite import ConsistencySuite, write_consistency_suite
+
+    size: dict[str, Any] = {"num_frames": 17, "height": 64, "width": 64, "training": True} if small else {}
+    config = ConsistencySuite(count=count, seed=seed, motion=(motion or [8.0])[0], **size)
+    with progress("rendering requests", total=config.num_requests) as bar:
+        return write_consistency_suite(out, config, workers=workers, advance=lambda _: bar.advance())
 
 
 def _report(paths: list[Path], *, as_json: bool) -> None:

@@ -99,6 +99,12 @@ class ConsistencySuite:
         """Seconds of the scene that a video spans."""
         return self.num_frames / self.motion
 
+    @property
+    def num_requests(self) -> int:
+        """Lines that the suite will have."""
+        per_kind = {"move": len(self.moves), "orbit": len(ORBITS), "pair": 3}
+        return self.count * sum(per_kind.get(kind, 1) for kind in self.kinds)
+
     def world(self) -> WorldConfig:
         """What scenes are drawn: moves at a speed that a viewer can follow, lit and textured, half of them with plot.
 
