@@ -30,6 +30,7 @@ from dropletvideo.engine import map_rows
 from dropletvideo.errors import ConfigError
 from dropletvideo.evaluate.caption_subjects import SUBJECTS, subject_of
 from dropletvideo.evaluate.importers import CAPTION_PARTS, MIRABENCH_CAPTIONS, prompt_of
+from dropletvideo.files import write_text
 from dropletvideo.tables import views
 
 CAPTIONS = ("short_caption", "dense_caption", *CAPTION_PARTS)
@@ -95,10 +96,8 @@ def write_prompt_set(
         if advance:
             advance(str(job.clip["clip_id"]))
     path = out / "requests.jsonl"
-    part = path.with_suffix(".part")
     rows = [json.dumps(line, ensure_ascii=False) for clip in chosen for line in lines[str(clip["clip_id"])]]
-    part.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_text(path, "\n".join(rows) + "\n")
     counts = Counter(str(clip["subject"]) for clip in chosen)
     return Written(path=path, subjects={each: counts.get(each, 0) for each in SUBJECTS}, left_out=left_out)
 
