@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from pathlib import PurePath
 
 from dropletvideo.curate.figures.data import ReportData
 from dropletvideo.curate.figures.words import duration
@@ -34,10 +35,9 @@ def add_speed(page: Page, data: ReportData) -> None:
     )
     rows = [
         {
-            "stage": name,
+            "stage": _stage_name(name),
             "cpu": spent,
             "share": spent / every if every else None,
-            "frames": frames / spent if spent else None,
             "rate": seconds / spent if spent else None,
         }
         for name, spent in [*cpu.most_common(), ("all together", every)]
@@ -48,13 +48,18 @@ def add_speed(page: Page, data: ReportData) -> None:
             Column(key="stage"),
             Column(key="cpu", title="CPU seconds", digits=2, is_bar=True),
             Column(key="share", title="share", digits=2),
-            Column(key="frames", title="frames per CPU second", digits=0),
             Column(key="rate", title="video seconds per CPU second", digits=1),
         ],
         caption="CPU seconds of the workers, summed over runs; `decode` includes resizing for all stages.",
         emphasis=[len(rows) - 1],
     )
     _asked(page, data)
+
+
+def _stage_name(name: str) -> str:
+    """A backbone by its own name and its model's, without the folder that the model lies in."""
+    backbone, at, model = name.partition("@")
+    return f"{backbone} ({PurePath(model).name})" if at else name
 
 
 def _asked(page: Page, data: ReportData) -> None:
