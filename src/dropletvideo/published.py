@@ -70,7 +70,7 @@ _ALL = (
         file="sa_0_4_vit_l_14_linear.pth",
         licence="MIT",
         is_folder=False,
-        used_by=("aesthetic_v1",),
+        used_by=("aesthetic_v1", "vbench_aesthetic_quality", "mira_aesthetic"),
     ),
     Weights(
         name="laion-aesthetic-v2",
@@ -204,8 +204,8 @@ _ALL = (
         licence="S-Lab License 1.0, non-commercial",
         is_folder=False,
         is_free=False,
-        note="a program exported from its repository as docs/metrics_survey.md says: the aesthetic branch with its head, "
-        "1,3,32,224,224 to the head's values",
+        note="a program exported from its repository as docs/metrics_survey.md says: the aesthetic branch with its "
+        "head, 1,3,32,224,224 to the head's values",
         used_by=("dover_fused",),
     ),
     Weights(
@@ -224,7 +224,7 @@ _ALL = (
         parts=("config.json", "model.safetensors", "pytorch_model.bin"),
         licence="Apache-2.0",
         is_folder=True,
-        used_by=("vbench_i2v_subject", "vbench_subject_consistency", "mira_dino"),
+        used_by=("vbench_i2v_subject", "vbench_subject_consistency", "mira_dino", "mira_temporal_paper"),
     ),
     Weights(
         name="clip-vit-b-32",
