@@ -61,7 +61,15 @@ _ALL = (
         parts=("config.json", "preprocessor_config.json", "model.safetensors", *_TOKENIZER),
         licence="MIT (its code; the model card names no other)",
         is_folder=True,
-        used_by=("clip_embedding", "aesthetic_v1", "aesthetic_v2", "nsfw", "text_match", "link_clip"),
+        used_by=(
+            "clip_embedding",
+            "aesthetic_v1",
+            "aesthetic_v2",
+            "nsfw",
+            "text_match",
+            "link_clip",
+            "vbench_aesthetic_quality",
+        ),
     ),
     Weights(
         name="laion-aesthetic-v1",
