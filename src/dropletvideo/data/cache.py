@@ -23,13 +23,14 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from dropletvideo.data.clips import ClipList
 from dropletvideo.data.encode import Encoders
 from dropletvideo.data.reading import ClipResult, iter_clip_results
 from dropletvideo.data.windows import WindowConfig
 from dropletvideo.errors import ConfigError
+from dropletvideo.files import write_file
 
 logger = logging.getLogger(__name__)
 
@@ -200,9 +201,8 @@ def _write_text(path: Path, captions: Iterable[str], encoders: Encoders) -> int:
 
 
 def _save(path: Path, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata={"facts": json.dumps(facts)})
-    temporary.replace(path)
+    content = save(tensors, metadata={"facts": json.dumps(facts)})
+    write_file(path, lambda file: file.write(content))
 
 
 def _read_facts(path: Path) -> dict[str, Any] | None:

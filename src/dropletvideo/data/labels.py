@@ -11,7 +11,6 @@ span; empty: nobody has said yet. `video` is the file, relative to the folder of
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dropletvideo.errors import ConfigError
+from dropletvideo.files import write_json
 from dropletvideo.media.seeking import frames_from, read_frame_table
 from dropletvideo.moves import CameraClass
 
@@ -96,12 +96,9 @@ def parse_labels(content: Any, source: str = "labels") -> Labels:
 def write_labels(path: str | Path, labels: Labels) -> Path:
     """Write a label file, whole or not at all; keys in their order, empty fields left out."""
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     content = labels.model_dump(mode="json", exclude={"clips"}, exclude_none=True)
     content["clips"] = {key: label_fields(label) for key, label in labels.clips.items()}
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    scratch.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    scratch.replace(target)
+    write_json(target, content, indent=1)
     return target
 
 

@@ -8,7 +8,6 @@ on a CPU. Source: Liu et al., "Video Swin Transformer" (CVPR 2022).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from dropletvideo.errors import WeightsError
+from dropletvideo.files import write_file, write_json
 from dropletvideo.perception.camera_class_swin import (
     CLASSES,
     CONFIG_FILE,
@@ -85,23 +85,16 @@ def start_from_kinetics(network: nn.Module, path: str | Path) -> None:
 
 def write_classifier(folder: str | Path, network: nn.Module, config: NetworkConfig) -> Path:
     """Write the folder that the judge reads; each file whole or not at all."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
     stored = {
         name: value.detach().cpu().float().contiguous()
         for name, value in network.state_dict().items()
         if not name.endswith(_MADE_ANEW)
     }
-    scratch = target / f".{TENSORS_FILE}.partial"
-    save_file(stored, scratch)
-    scratch.chmod(0o644)  # safetensors writes for the owner alone
-    scratch.replace(target / TENSORS_FILE)
-    text = json.dumps(config.model_dump(mode="json"), indent=1) + "\n"
-    scratch = target / f".{CONFIG_FILE}.partial"
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(target / CONFIG_FILE)
+    write_file(target / TENSORS_FILE, lambda file: file.write(save(stored)))
+    write_json(target / CONFIG_FILE, config.model_dump(mode="json"), indent=1)
     return target
 
 

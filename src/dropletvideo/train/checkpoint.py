@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from dropletvideo.errors import WeightsError
+from dropletvideo.files import write_file
 
 _PATTERN = "step-*.pt"
 
@@ -20,15 +20,7 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], *, keep: int
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:08d}.pt"
-    temporary = path.with_suffix(".tmp")
-    try:
-        with temporary.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_file(path, lambda file: torch.save(state, file))
     for old in sorted(folder.glob(_PATTERN))[:-keep]:
         old.unlink()
     return path

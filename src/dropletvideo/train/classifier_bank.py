@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dropletvideo.engine import map_rows
 from dropletvideo.errors import DropletError, MediaError
+from dropletvideo.files import write_json
 from dropletvideo.train.classifier_clips import CLASSES, Clips, Frames
 
 SPANS = ((0.0, 1.0), (0.0, 2 / 3), (1 / 3, 1.0))
@@ -126,6 +127,4 @@ class Bank:
     def _save(self, kept: Kept) -> None:
         """Frames before the note that they are there."""
         kept.flush()
-        scratch = self._facts_path.with_suffix(".partial")
-        scratch.write_text(json.dumps({"done": self._done, "failures": self.failures}), encoding="utf-8")
-        scratch.replace(self._facts_path)
+        write_json(self._facts_path, {"done": self._done, "failures": self.failures})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from dropletvideo.data.clips import ClipList
 from dropletvideo.data.sampling import Skipped
 from dropletvideo.data.windows import WindowConfig, read_windows
 from dropletvideo.errors import ConfigError
+from dropletvideo.files import write_file
 
 CLIPS_PER_PART = 64
 
@@ -70,7 +70,5 @@ def _write_part(clips: ClipList, numbers: range, config: WindowConfig, path: Pat
         windows += [] if isinstance(found, Skipped) else found
     shape = (0, config.num_frames, config.height, config.width, 3)
     frames = np.stack([window.frames for window in windows]) if windows else np.zeros(shape, np.uint8)
-    scratch = path.with_suffix(f".{os.getpid()}.tmp")
-    with scratch.open("wb") as file:
-        np.savez(file, frames=frames, motion=np.array([window.motion for window in windows]))
-    scratch.replace(path)
+    motion = np.array([window.motion for window in windows])
+    write_file(path, lambda file: np.savez(file, frames=frames, motion=motion))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dropletvideo.diffusion.objective import QUARTERS
+from dropletvideo.files import write_text
 
 
 class LossMeter:
@@ -58,10 +59,7 @@ class JsonlLog:
     def restart_at(self, step: int) -> None:
         """Keep rows of steps up to `step`; a torn last line is dropped."""
         kept = [row for row in self.rows() if row.get("step", 0) <= step]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
-        temporary.replace(self.path)
+        write_text(self.path, "".join(json.dumps(row) + "\n" for row in kept))
 
     def append(self, row: dict[str, Any]) -> None:
         """Add one row and flush it."""

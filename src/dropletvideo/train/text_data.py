@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dropletvideo import runtime
+from dropletvideo.files import write_text
 from dropletvideo.moves import MOVES, moves_in_text
 from dropletvideo.train.text_prompts import (
     BACKDROP_NAMES,
@@ -103,9 +104,7 @@ def caption_texts(data: WorldData, path: Path) -> list[str]:
                 texts += [caption["short"], caption["dense"], caption["camera"]]
                 texts.append(f"{caption['camera']} {caption['background']}")
                 bar.advance()
-        scratch = path.with_suffix(".tmp")
-        scratch.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-        scratch.replace(path)
+        write_text(path, "".join(json.dumps({"text": text}) + "\n" for text in texts))
     return [json.loads(line)["text"] for line in path.read_text().splitlines()]
 
 

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from dropletvideo.engine import map_rows
 from dropletvideo.errors import ConfigError
+from dropletvideo.files import write_text
 from dropletvideo.media import write_image, write_video
 from dropletvideo.world.camera_path import PathMove
 from dropletvideo.world.captions import caption_of
@@ -364,10 +365,8 @@ def write_consistency_suite(
         if advance:
             advance(job.request.name)
     path = folder / "requests.jsonl"
-    part = path.with_suffix(".part")
     lines = [json.dumps(rows[request.name], ensure_ascii=False) for request in requests]
-    part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_text(path, "\n".join(lines) + "\n")
     return path
 
 

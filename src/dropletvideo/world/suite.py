@@ -19,6 +19,7 @@ import numpy as np
 
 from dropletvideo.engine import map_rows
 from dropletvideo.errors import ConfigError
+from dropletvideo.files import write_text
 from dropletvideo.media import write_image, write_video
 from dropletvideo.world.captions import caption_of
 from dropletvideo.world.config import EVALUATION_SEED_START, WorldConfig
@@ -85,10 +86,8 @@ def write_suite(
         if advance:
             advance(f"seed {job.seed}")
     path = folder / "requests.jsonl"
-    part = path.with_suffix(".part")
     lines = [json.dumps(row, ensure_ascii=False) for job in jobs for row in rows[job.seed]]
-    part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_text(path, "\n".join(lines) + "\n")
     return path
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dropletvideo.files import write_text
 from dropletvideo.moves import CameraClass
 from dropletvideo.records import BoundaryKind
 from dropletvideo.world.captions import caption_of
@@ -146,7 +147,7 @@ def write_truth(
         numbers.append(np.full(len(cameras.times), number))
         arrays[f"boxes_{number}"], arrays[f"visibility_{number}"] = seen.boxes, seen.share
     arrays |= {"K": np.concatenate(matrices), "cam_to_world": np.concatenate(poses), "shot": np.concatenate(numbers)}
-    _replace(truth_path(video, "json"), json.dumps(truth, indent=1).encode())
+    write_text(truth_path(video, "json"), json.dumps(truth, indent=1))
     part = truth_path(video, "npz").with_suffix(".part.npz")
     np.savez_compressed(part, **arrays)
     part.replace(truth_path(video, "npz"))
@@ -161,9 +162,3 @@ def read_truth(video: Path) -> dict[str, Any]:
     """The JSON truth of a rendered video."""
     loaded: dict[str, Any] = json.loads(truth_path(video, "json").read_text())
     return loaded
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    part.replace(path)
