@@ -79,11 +79,13 @@ def test_travel_past_a_wall_may_be_a_turn_through_a_long_lens(move, amount, alte
     assert result["camera_moves"] == []
     assert [each["moves"] for each in result["camera_unclear"]] == [alternatives]
     assert result["camera_class"] is None  # C2 or C4
+    assert result["camera_confidence"] < 0.1
 
 
 def test_a_turn_before_a_wall_is_told():
     result = judged(PathMove(move="pan_left", start=0.0, end=2.0, amount=12.0))
     assert (result["camera_moves"], result["camera_unclear"], result["camera_class"]) == (["pan_left"], [], "C2")
+    assert result["camera_confidence"] > 0.5
 
 
 def test_once_the_wall_has_shown_flat_a_zoom_may_be_a_dolly():

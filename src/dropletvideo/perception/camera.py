@@ -29,7 +29,7 @@ from dropletvideo.perception.camera_shake import shake_of
 from dropletvideo.perception.camera_solve import refocus
 from dropletvideo.perception.camera_subject import turns_in_place
 from dropletvideo.perception.camera_tracks import Tracks
-from dropletvideo.perception.camera_unclear import class_either_way, split_unclear
+from dropletvideo.perception.camera_unclear import class_either_way, named_share, split_unclear
 from dropletvideo.perception.camera_windows import HOP_SECONDS, Pair, calibrate, make_pairs, make_windows
 from dropletvideo.perception.judge import Chunk, Features, Frames
 
@@ -102,7 +102,7 @@ class CameraJudge:
         return _answer(
             "C6" if has_edit else "C1" if turns else class_either_way(moves, unclear, duration, step),
             [move.as_dict() for move, _ in moves],
-            confidence_of(runs, rates, told),
+            confidence_of(runs, rates, min(told, 1.0) * named_share(unclear, duration)),
             float(np.median(rates.spread) / short_side),
             [each.as_dict() for each in unclear],
         )

@@ -126,6 +126,15 @@ def _unclear(run: Run, rates: Rates, focal_ratio: float) -> Unclear:
     )
 
 
+def named_share(unclear: Sequence[Unclear], seconds: float) -> float:
+    """Share of the clip in which nothing is unclear, 0 to 1."""
+    told, until = seconds, 0.0
+    for each in sorted(unclear, key=lambda each: each.start):
+        told -= max(each.end - max(each.start, until), 0.0)
+        until = max(until, each.end)
+    return max(told, 0.0) / seconds if seconds > 0 else 0.0
+
+
 def class_either_way(
     moves: Sequence[tuple[CameraMove, float]], unclear: Sequence[Unclear], seconds: float, step: float
 ) -> str | None:
