@@ -124,7 +124,7 @@ def evaluate_manifest(
         ConfigError: a metric or suite is unknown.
     """
     config, started = config or EvaluateConfig(), time.perf_counter()
-    manifest, out = Path(manifest), Path(out)
+    manifest, out = Path(manifest), Path(out).resolve()  # a worker on another machine has another working folder
     metrics, absent = present_metrics(config)
     rows = read_manifest(manifest)
     made, not_made = _make_baselines(rows, out / "baselines", config, reconstruct)
