@@ -33,13 +33,14 @@ BASELINES = ("frozen", "ken_burns", "shuffled", "reversed")
 PARTS = ("delivered", "geometry", "revisit", "revisit_closing", "emergence", "plot", "causality")
 
 
-def truth_manifest(work: Path, config: ConsistencySuite) -> Path:
-    """Requests of a suite, answered by their own references."""
+def truth_manifest(work: Path, config: ConsistencySuite, each: int | None) -> Path:
+    """Requests of a suite (the first `each` of a kind), answered by their own references."""
     requests = work / "requests.jsonl"
     if not requests.exists():
         write_consistency_suite(work, config)
     manifest = work / "manifest.jsonl"
     rows = [json.loads(line) for line in requests.read_text().splitlines()]
+    rows = [row for row in rows if each is None or int(row["group"].rsplit("-", 1)[1]) < each]
     manifest.write_text("".join(json.dumps(row | {"video": row["reference_video"]}) + "\n" for row in rows))
     return manifest
 
@@ -94,6 +95,7 @@ def main() -> None:
     """Score and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=8)
+    parser.add_argument("--each", type=int, help="score only the first so many of each kind")
     parser.add_argument("--first-seed", type=int, default=1_000_000)
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
     parser.add_argument("--moves", nargs="*", help="only these single moves")
@@ -109,9 +111,11 @@ def main() -> None:
     asked = {"moves": tuple(args.moves)} if args.moves else {}
     config = ConsistencySuite(count=args.count, seed=args.first_seed, kinds=tuple(args.kinds), **size, **asked)
     args.work.mkdir(parents=True, exist_ok=True)
-    manifest = args.manifest or truth_manifest(args.work, config)
+    manifest = args.manifest or truth_manifest(args.work, config, args.each)
     started = time.process_time()
-    how = EvaluateConfig(metrics=METRICS, baselines=tuple(args.baselines), timeout_seconds=None)
+    asks_tracking = '"tracking"' in manifest.read_text()
+    judged = (*METRICS, *(["camera"] if asks_tracking else []))
+    how = EvaluateConfig(metrics=judged, baselines=tuple(args.baselines), timeout_seconds=None)
     evaluation = evaluate_manifest(manifest, args.work / "evaluation", how)
     stamp = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),

@@ -3,7 +3,8 @@
     ist = delivered * (product of the parts that apply) ^ (1 / their number)          range 0 to 1, higher is better
 
 `delivered` is the agreement of the asked moves with the measured course in direction, amount and time
-(`evaluate/course.py`); of `tracking`, which is about a subject, whether the camera judge sees it. Parts: `geometry`
+(`evaluate/course.py`); of `tracking`, which is about a subject, whether the camera judge sees it, where metric `camera`
+runs beside this one. Parts: `geometry`
 always; likeness of the first frame to the asked image, where one is given; `revisit`, `emergence`, `plot` and
 `causality` where the request or the video has something of the kind. A part that could not be told is left out and
 never counts as 0; without an asked camera there is no IST, only the parts.
@@ -24,7 +25,6 @@ from dropletvideo.evaluate.camera_match import match_moves
 from dropletvideo.evaluate.manifest import ManifestRow
 from dropletvideo.evaluate.metric import Column, Metric, ScoredRow
 from dropletvideo.evaluate.metrics import causality, emergence, geometry, plot, revisit
-from dropletvideo.perception.camera import CameraJudge
 from dropletvideo.perception.consistency import ConsistencyJudge
 
 _COLUMNS = (
@@ -42,7 +42,9 @@ def delivered(row: ManifestRow, measures: Mapping[str, Any]) -> float | None:
         return None
     if all(course.is_told(ask) for ask in asks):
         return course.delivered(asks, measures.get("rigid_course") or {})
-    names = [name for name in measures.get("camera_moves") or [] if name != "shake"]
+    if measures.get("camera_moves") is None:
+        return None
+    names = [name for name in measures["camera_moves"] if name != "shake"]
     return match_moves([ask.move for ask in asks], names).f1
 
 
@@ -83,7 +85,7 @@ def build() -> Metric:
         version=1,
         about="Delivered camera times the geometric mean of what must hold under it.",
         columns=_COLUMNS,
-        judges=(CameraJudge(), ConsistencyJudge()),
+        judges=(ConsistencyJudge(),),
         score=score,
         suites=("truth",),
         tables=tables,
