@@ -39,6 +39,12 @@ TURN_REACH, TURN_SIZE, TURN_CENTRE = 0.3, 0.22, 0.2
 it, in short sides; distance of its centre from the picture's, in widths and heights, at most."""
 TURN_POINTS, TURN_TIME = 0.055, 0.8
 """Share of the points that move there, on average, and of the time in which four do, at least."""
+SURE_WAY, SURELY_STAYS, SURELY_ROUND = 0.97, 0.08, 2.0
+SLIM, SLIM_POINTS = (0.12, 0.2), 0.03
+"""What goes round beyond doubt (all one way, in its place, by twice its width) may be slim: least width, height, share
+of the points."""
+MANY_POINTS, MANY_WAY = 0.15, 0.86
+"""Of so large a share of the points some may go another way: least share of moves in one direction."""
 ONE_WAY, LEVEL, STAYS, GOES_ROUND = 0.9, 0.35, 0.25, 0.6
 """Share of moves in one direction at least; up and down moves over those to a side, and drift of the region over the
 speed in it, at most; way of its points over its width, at least."""
@@ -125,9 +131,9 @@ def turns_in_place(tracks: Tracks, focal_px: float) -> bool:
         if near.sum() >= MIN_HELD:
             found.append((places[near], shifts[near]))
             times.append(time)
-    if len(found) < max(MIN_HELD, TURN_TIME * len(moments)) or np.mean(share) < TURN_POINTS:
+    if len(found) < max(MIN_HELD, TURN_TIME * len(moments)):
         return False
-    return _goes_round(found, np.array(times), tracks)
+    return _goes_round(found, np.array(times), tracks, float(np.mean(share)))
 
 
 def _moving_points(tracks: Tracks, focal_px: float) -> list[tuple[float, Array, Array, int]]:
@@ -148,7 +154,8 @@ def _moving_points(tracks: Tracks, focal_px: float) -> list[tuple[float, Array, 
     return moments
 
 
-def _goes_round(found: list[tuple[Array, Array]], times: Array, tracks: Tracks) -> bool:
+def _goes_round(found: list[tuple[Array, Array]], times: Array, tracks: Tracks, share: float) -> bool:
+    """Whether places and shifts per second of what moves are those of a thing that turns; `share` of all points."""
     places = np.concatenate([place for place, _ in found])
     shifts = np.concatenate([shift for _, shift in found])
     speed = float(np.median(shifts[:, 0]))
@@ -156,8 +163,15 @@ def _goes_round(found: list[tuple[Array, Array]], times: Array, tracks: Tracks) 
     level = np.abs(shifts[:, 1]).mean() < LEVEL * np.abs(shifts[:, 0]).mean()
     weight = np.sqrt([len(place) for place, _ in found])
     drift = float(np.polyfit(times, [np.median(place[:, 0]) for place, _ in found], 1, w=weight)[0])
-    size = np.ptp(np.percentile(places, [8, 92], axis=0), axis=0)
+    width, height = np.ptp(np.percentile(places, [8, 92], axis=0), axis=0)
     off = np.abs(np.median(places, axis=0)) / (tracks.width, tracks.height)
-    large = size.min() > TURN_SIZE * min(tracks.height, tracks.width) and off.max() < TURN_CENTRE
-    round_it = abs(speed) * float(np.ptp(times)) > GOES_ROUND * size[0]
-    return bool(one_way > ONE_WAY and level and large and round_it and abs(drift) < STAYS * abs(speed))
+    ways = abs(speed) * float(np.ptp(times)) / max(float(width), 1e-6)
+    stays = abs(drift) < STAYS * abs(speed)
+    short_side = min(tracks.height, tracks.width)
+    surely = one_way > SURE_WAY and abs(drift) < SURELY_STAYS * abs(speed) and ways > SURELY_ROUND
+    if surely:
+        large = width > SLIM[0] * short_side and height > SLIM[1] * short_side and share > SLIM_POINTS
+    else:
+        large = min(width, height) > TURN_SIZE * short_side and share > TURN_POINTS
+    least_way = ONE_WAY if share < MANY_POINTS else MANY_WAY
+    return bool(large and off.max() < TURN_CENTRE and level and stays and one_way > least_way and ways > GOES_ROUND)
