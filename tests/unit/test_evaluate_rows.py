@@ -8,8 +8,8 @@ from typing import ClassVar
 import pytest
 
 from dropletvideo.evaluate.manifest import ManifestRow
-from dropletvideo.evaluate.metric import Column, Metric
 from dropletvideo.evaluate.measuring import Keys
+from dropletvideo.evaluate.metric import Column, Metric
 from dropletvideo.evaluate.rows import MODEL, Result, RowFile, line_of
 from dropletvideo.evaluate.summary import summarise
 from dropletvideo.evaluate.weak import weak_points
