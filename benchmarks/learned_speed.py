@@ -75,6 +75,7 @@ def _measure(folder: Path, videos: int, frames: int, size: tuple[int, int], coun
     names = [name for name in metric_names() if name.startswith("vbench_")]
     judges = judges_of([load_metric(name) for name in names])
     seconds: Counter[str] = Counter()
+    cpu: Counter[str] = Counter()
     decodes, started = 0, time.perf_counter()
     for number in range(videos):
         row = _row(folder, number, frames, size)
@@ -83,6 +84,7 @@ def _measure(folder: Path, videos: int, frames: int, size: tuple[int, int], coun
         seconds["all"] += time.perf_counter() - before
         decodes += watched.decodes
         seconds.update(watched.costs.wall_seconds)
+        cpu.update(watched.costs.cpu_seconds)
     total = videos * frames
     return {
         "videos": videos,
@@ -91,7 +93,8 @@ def _measure(folder: Path, videos: int, frames: int, size: tuple[int, int], coun
         "decodes_per_video": decodes / videos,
         "forwards_per_frame": {name: round(count / total, 4) for name, count in sorted(counted.items())},
         "passes": dict(Counter(key for key, _ in frame_embeddings.WAYS.values())),
-        "seconds_per_video": {name: round(value / videos, 3) for name, value in seconds.most_common()},
+        "seconds_per_video": {name: round(value / videos, 3) for name, value in seconds.most_common() if value > 0.01},
+        "cpu_seconds_per_video": {name: round(value / videos, 3) for name, value in cpu.most_common() if value > 0.01},
         "wall_seconds": round(time.perf_counter() - started, 1),
     }
 

@@ -1,7 +1,7 @@
 """Toys of the networks that evaluation runs: DINO and CLIP B/32 in the owners' folders, exported programs by shape.
 
-Programs (TorchScript, and exported ones for MUSIQ) have the stated input and output and a simple answer that a test
-can know beforehand.
+Programs have the stated input and output and a simple answer that a test can know beforehand; they take the shape that
+they were exported with and no other, as real ones do.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def write_programs(folder: Path) -> None:
     write_amt(folder / "amt-s", ["64x96"])
     write_musiq(folder / "musiq-spaq", ["64x85", "64x96", "256x512"])
     write_tracks(folder, [2, 9, 13])
-    save(Pooled(), folder / "viclip" / "video.pt", torch.zeros(1, 8, 3, 224, 224))
-    save(Words(), folder / "viclip" / "text.pt", torch.zeros(1, 32, dtype=torch.int64))
+    save(Pooled(), folder / "viclip" / "video.pt2", torch.zeros(1, 8, 3, 224, 224))
+    save(Words(), folder / "viclip" / "text.pt2", torch.zeros(1, 32, dtype=torch.int64))
 
 
 def save(program: torch.nn.Module, path: Path, *example: torch.Tensor) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.jit.save(torch.jit.trace(program.eval(), example), path)
+    torch.export.save(torch.export.export(program.eval(), example), path)
 
 
 def write_dino(folder: Path) -> None:
@@ -54,25 +54,22 @@ def write_amt(folder: Path, sizes: Iterable[str]) -> None:
     for size in sizes:
         height, width = map(int, size.split("x"))
         example = torch.zeros(1, 3, height, width)
-        save(Mean(), folder / f"{size}.pt", example, example)
+        save(Mean(), folder / f"{size}.pt2", example, example + 1)
 
 
 def write_musiq(folder: Path, sizes: Iterable[str]) -> None:
     """100 times the mean of the picture."""
     for size in sizes:
         height, width = map(int, size.split("x"))
-        folder.mkdir(parents=True, exist_ok=True)
-        torch.export.save(
-            torch.export.export(Brightness(), (torch.zeros(1, 3, height, width),)), folder / f"{size}.pt2"
-        )
+        save(Brightness(), folder / f"{size}.pt2", torch.zeros(1, 3, height, width))
 
 
 def write_tracks(folder: Path, lengths: Iterable[int]) -> None:
     """Points of CoTracker's grid that go 3 px to the right and 1 px up a frame; online: the first half twice."""
     for length in lengths:
         example = torch.zeros(1, length, 3, *SIDES)
-        save(Drift(), folder / "cotracker2" / f"{length}.pt", example)
-        save(Drift(twice=True), folder / "cotracker2-online" / f"{length}.pt", example)
+        save(Drift(), folder / "cotracker2" / f"{length}.pt2", example)
+        save(Drift(twice=True), folder / "cotracker2-online" / f"{length}.pt2", example)
 
 
 class Colours(torch.nn.Module):
