@@ -230,6 +230,7 @@ def generate_videos(record: Record) -> dict[str, Any]:
 
 def evaluate_videos(record: Record) -> dict[str, Any]:
     """Score the answers beside baselines and the codec's ceiling."""
+    from dropletvideo.cli.demo_shipped import METRICS
     from dropletvideo.evaluate.codec import load_codec
     from dropletvideo.evaluate.report import write_report
     from dropletvideo.evaluate.score import EvaluateConfig, evaluate_manifest
@@ -238,7 +239,7 @@ def evaluate_videos(record: Record) -> dict[str, Any]:
     evaluation = evaluate_manifest(
         record.out / GENERATED / "manifest.jsonl",
         record.out / SCORES,
-        EvaluateConfig(workers=record.workers),
+        EvaluateConfig(metrics=METRICS, baselines=("frozen", "ken_burns", "shuffled", "real"), workers=record.workers),
         reconstruct=load_codec(encoders),
         codec_name=encoders,
     )
