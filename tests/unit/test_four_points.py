@@ -65,7 +65,7 @@ def named(points=1, **motion) -> set[str]:
         ({"travel": (0, 0, 1), "zoom": 0.75}, {"static"}),
         ({"rotation": (1, 0.5, 0.3)}, {"pan_right", "tilt_up"}),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_what_is_named_for_ideal_tracks(motion, expected):
     assert named(**motion) == expected
