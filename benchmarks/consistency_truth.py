@@ -53,11 +53,25 @@ def key_of(row):
     return row.moves[0] if kind == "move" else kind
 
 
-def table(evaluation, name):
+def evaluated(manifest: Path, work: Path, baselines: tuple[str, ...]):
+    """Evaluations of the rows; those that ask for tracking apart, as they alone need the camera judge."""
+    rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+    parts = []
+    for name, judged, wanted in (("evaluation", METRICS, False), ("evaluation-tracking", (*METRICS, "camera"), True)):
+        some = [row for row in rows if any(ask["move"] == "tracking" for ask in row["camera"]) == wanted]
+        if some:
+            file = manifest.with_name(f"{name}.jsonl")
+            file.write_text("".join(json.dumps(row) + "\n" for row in some))
+            how = EvaluateConfig(metrics=judged, baselines=baselines, timeout_seconds=None)
+            parts.append(evaluate_manifest(file, work / name, how))
+    return parts
+
+
+def table(results, name):
     """One row per key: mean of every part of the answers, and IST of every system with its interval."""
     metrics = [load_metric(metric) for metric in METRICS]
     found: dict[str, dict[str, list]] = {}
-    for result in evaluation.results:
+    for result in results:
         if result.error is not None:
             continue
         scores = {}
@@ -82,7 +96,7 @@ def estimate(rows):
     if not told:
         return None
     values = mean_estimate([value for value, _ in told], [cluster for _, cluster in told]).as_dict()
-    return {key: round(value, 3) for key, value in values.items() if key in ("mean", "low", "high")}
+    return {"mean" if key == "value" else key: round(values[key], 3) for key in ("value", "low", "high")}
 
 
 def mean(values):
@@ -113,22 +127,20 @@ def main() -> None:
     args.work.mkdir(parents=True, exist_ok=True)
     manifest = args.manifest or truth_manifest(args.work, config, args.each)
     started = time.process_time()
-    asks_tracking = '"tracking"' in manifest.read_text()
-    judged = (*METRICS, *(["camera"] if asks_tracking else []))
-    how = EvaluateConfig(metrics=judged, baselines=tuple(args.baselines), timeout_seconds=None)
-    evaluation = evaluate_manifest(manifest, args.work / "evaluation", how)
+    parts = evaluated(manifest, args.work, tuple(args.baselines))
+    results = [result for part in parts for result in part.results]
     stamp = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "command": "python benchmarks/consistency_truth.py " + shown(sys.argv[1:]),
         "device": f"{platform.machine()}, one core",
         "first_seed": args.first_seed,
     }
-    rows = list(table(evaluation, args.name))
+    rows = list(table(results, args.name))
     for system in ("model", *args.baselines):
-        tables = evaluation.summary["systems"].get(system, {}).get("tables", {})
+        tables = parts[0].summary["systems"].get(system, {}).get("tables", {})
         some = tables.get("revisit", {}) | tables.get("causality", {})
         rows += [{"system": args.name if system == "model" else system, **some}] if some else []
-    rows.append({"cpu_seconds_per_video": round((time.process_time() - started) / max(len(evaluation.results), 1), 3)})
+    rows.append({"cpu_seconds_per_video": round((time.process_time() - started) / max(len(results), 1), 3)})
     lines = [json.dumps(stamp | row) + "\n" for row in rows]
     print("".join(lines), end="")
     if args.rows:
