@@ -1,0 +1,67 @@
+"""The camera benchmark credits "cannot tell" only where the truth leaves two answers open."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from dropletvideo.world.config import WorldConfig
+from dropletvideo.world.shot import draw_shot
+
+
+@pytest.fixture(scope="module")
+def accuracy():
+    folder = str(Path(__file__).parents[2] / "benchmarks")
+    sys.path.insert(0, folder)
+    yield importlib.import_module("camera_accuracy")
+    sys.path.remove(folder)
+    for name in ("camera_accuracy", "camera_difficulty"):
+        sys.modules.pop(name, None)
+
+
+def one_move(axis, amounts, flat):
+    config = WorldConfig.validation().model_copy(
+        update={
+            "compositions": {"single": 1.0},
+            "move_weights": {axis: 1.0},
+            "jitter_share": 0.0,
+            "ranges": {axis: amounts},
+            "flat_share": flat,
+            "near_travel": True,
+        }
+    )
+    return draw_shot(12, config)
+
+
+@pytest.mark.parametrize(("axis", "amounts"), [("truck", (1.0, 1.2)), ("dolly", (1.2, 1.5)), ("zoom", (1.3, 1.4))])
+def test_travel_and_zoom_are_ambiguous_before_a_flat_wall_only(accuracy, axis, amounts):
+    rule = sys.modules["camera_difficulty"]
+    twins = {"truck": "pan", "dolly": "zoom", "zoom": "dolly"}
+    flat, deep = one_move(axis, amounts, 1.0), one_move(axis, amounts, 0.0)
+    ((move, twin),) = rule.ambiguous(flat, rule.evidence(flat)).items()
+    assert (move.split("_")[0], twin.split("_")[0]) == (axis, twins[axis])
+    assert move.split("_")[1] == twin.split("_")[1]
+    assert rule.ambiguous(deep, rule.evidence(deep)) == {}
+
+
+def columns(moves, unclear, camera_class):
+    return {
+        "camera_moves": moves,
+        "camera_unclear": [{"moves": list(names)} for names in unclear],
+        "camera_class": camera_class,
+    }
+
+
+def test_cannot_tell_is_right_only_where_the_truth_is_ambiguous(accuracy):
+    twins = {"truck_left": "pan_left"}
+    either = columns([], [("pan_left", "truck_left")], None)
+    assert accuracy.credited({"truck_left"}, either, "C4", twins) == ({"truck_left"}, "C4")
+    assert accuracy.credited({"truck_left"}, either, "C4", {}) == (set(), None)
+    assert accuracy.credited({"truck_left"}, columns([], [("tilt_up", "pedestal_up")], None), "C4", twins)[0] == set()
+    wrong = columns(["pan_left"], [], "C2")
+    assert accuracy.credited({"truck_left"}, wrong, "C4", twins) == ({"pan_left"}, "C2")
+    silent = columns([], [], None)
+    assert accuracy.credited({"truck_left"}, silent, "C4", twins) == (set(), None)
