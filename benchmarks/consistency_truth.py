@@ -85,9 +85,14 @@ def table(results, name):
         row |= {"parts": {part: mean([scores.get(part) for _, scores in systems.get(name, [])]) for part in PARTS}}
         for baseline in BASELINES:
             other = estimate(systems.get(baseline, []))
-            apart = None if own is None or other is None else own["low"] > other["high"]
+            apart = own["low"] > other["high"] if has_interval(own) and has_interval(other) else None
             row[baseline] = None if other is None else other | {"apart": apart}
         yield row
+
+
+def has_interval(found):
+    """Whether an estimate is of two groups or more."""
+    return found is not None and found["low"] is not None
 
 
 def estimate(rows):
@@ -96,7 +101,12 @@ def estimate(rows):
     if not told:
         return None
     values = mean_estimate([value for value, _ in told], [cluster for _, cluster in told]).as_dict()
-    return {"mean" if key == "value" else key: round(values[key], 3) for key in ("value", "low", "high")}
+    return {"mean" if key == "value" else key: shortened(values[key]) for key in ("value", "low", "high")}
+
+
+def shortened(value):
+    """Three decimals; None (one group has no interval) stays."""
+    return None if value is None else round(value, 3)
 
 
 def mean(values):

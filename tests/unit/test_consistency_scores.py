@@ -99,6 +99,16 @@ def test_a_move_that_reveals_nothing_has_no_emergence():
     assert emergence.score(row(), revealed([], stays=0.9)) == {"emergence": 0.9}
 
 
+def test_the_way_back_reveals_nothing():
+    there = [CameraAsk(move="pan_left", amount=20), CameraAsk(move="pan_right", amount=20)]
+    assert set(emergence.implied_shares(there)) == {"pan_left"}
+    zoom = [CameraAsk(move="zoom_in", amount=1.4), CameraAsk(move="zoom_out", amount=1 / 1.4)]
+    assert emergence.implied_shares(zoom) == {}
+    past = [CameraAsk(move="pan_left", amount=10), CameraAsk(move="pan_right", amount=30)]
+    assert emergence.implied_shares(past)["pan_right"] == pytest.approx(2 * emergence.implied_shares(past)["pan_left"])
+    assert emergence.implied_shares([CameraAsk(move="tilt_up")])["tilt_up"] == pytest.approx(0.1, abs=0.01)
+
+
 SLIDES = {"event": "slides", "object": "blue box", "way": "right", "start": 0.0, "end": 2.0}
 BOX = {
     "start": 0.0, "end": 2.0, "seconds": 2.0, "velocity": [0.1, 0.0], "steadiness": 1.0, "colours": {"blue": 0.6}

@@ -95,7 +95,7 @@ class ConsistencyJudge:
     """See the module text."""
 
     name = "consistency"
-    version = 4
+    version = 5
     reads = ("image", "fit")
     needs: Frames | Features = Frames(rate=8.0, short_side=SHORT_SIDE, colour="rgb")
     columns: Mapping[str, type] = COLUMNS
@@ -185,7 +185,7 @@ def _course(windows: list[RigidWindow], tracks: Tracks) -> dict[str, Any]:
 
 
 def _returns(pictures: list[NDArray[np.uint8]], chain: ViewChain, heading: Array, moving: Boxes) -> dict[str, Any]:
-    found = returns_of(pictures, chain, moving)
+    found = returns_of(pictures, chain, moving, heading)
     full = closing(pictures, heading, chain.cells)
     told = found + ([full] if full else [])
     turned = float(np.nanmax(np.abs(heading))) if np.isfinite(heading).any() else None

@@ -32,6 +32,8 @@ SIDE = 96
 """Short side at which frames are compared."""
 RETURNED, AWAY = 0.85, 0.8
 """Overlap of two views that is a return, at least, and of the farthest view in between, at most."""
+SAME_SIDE = 12.0
+"""Degrees between the headings of a return, at most."""
 MOST_PAIRS = 6
 MIN_CELLS = 4
 STRUCTURE, COLOUR = (0.03 * 255) ** 2, 20.0
@@ -50,12 +52,21 @@ class Return:
     worst: float
 
 
-def returns_of(frames: Frames, chain: ViewChain, moving: Boxes | None = None) -> list[Return]:
-    """Returns of the view after excursions, the most telling first; `moving` are boxes of things that move."""
+def returns_of(
+    frames: Frames, chain: ViewChain, moving: Boxes | None = None, heading: Array | None = None
+) -> list[Return]:
+    """Returns of the view after excursions, the most telling first.
+
+    `moving` are boxes of things that move. `heading` F degrees: frames that the camera takes from other sides, such as
+    on an orbit, are no return although the chained turns, which take travel for turning, may say so.
+    """
     boxes = moving or [[] for _ in frames]
+    sides = np.full(len(frames), np.nan) if heading is None else heading
     overlap = chain.overlaps()
     found: list[tuple[float, int, int, NDArray[np.bool_]]] = []
     for first, last in _candidates(overlap):
+        if np.abs(sides[first] - sides[last]) > SAME_SIDE:
+            continue
         left = _left(chain, first, last) & ~_covered(chain, first, last, boxes)
         if left.sum() >= MIN_CELLS:
             found.append((float(left.sum() * overlap[first, last]), first, last, left))

@@ -13,7 +13,7 @@ Source: own; `perception/revealed.py`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dropletvideo.evaluate.manifest import CameraAsk, ManifestRow
@@ -26,8 +26,8 @@ _COLUMNS = (
 )
 LEAST_IMPLIED = 0.05
 """Share of the picture that must be implied before its absence counts."""
-UNKNOWN = 0.1
-"""Share that a revealing move without an amount must show at least."""
+AMOUNTS = {"pan": 7.0, "tilt": 5.5, "truck": 0.27, "pedestal": 0.2, "arc": 14.0, "zoom": 0.948, "dolly": 0.13}
+"""Amounts taken where none is asked: those that reveal a tenth of the picture."""
 FOCAL = 1.1
 """Focal length over the short side of a usual lens."""
 ASPECT = 4 / 3
@@ -59,34 +59,44 @@ LIKE = {
 COLOURS = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "white", "black", "brown", "grey")
 
 
-def implied_share(ask: CameraAsk) -> float | None:
-    """Share of the picture that a move reveals by its amount; None where that cannot be said, 0 where nothing is."""
-    axis = ask.move.split("_")[0]
-    if axis in ("roll", "tracking", "shake"):
-        return None
-    if ask.move not in BORDER_OF and not ask.move.endswith("_out"):
-        return 0.0
-    return UNKNOWN if ask.amount is None else _share_of(axis, ask.amount)
+def implied_shares(asks: Sequence[CameraAsk]) -> dict[str, float]:
+    """Share of the picture that each asked direction reveals beyond the first view; the way back reveals nothing."""
+    place: dict[str, float] = {}
+    shares: dict[str, float] = {}
+    for ask in asks:
+        axis, _, way = ask.move.partition("_")
+        if axis not in AMOUNTS:
+            continue
+        amount = AMOUNTS[axis] if ask.amount is None else ask.amount
+        if axis == "zoom":
+            amount = abs(math.log(max(amount, 1e-6)))
+        ahead = way in ("right", "up", "in")
+        place[axis] = place.get(axis, 0.0) + (amount if ahead else -amount)
+        beyond = place[axis] if ahead else -place[axis]
+        if beyond > 0 and way != "in":
+            shares[ask.move] = max(shares.get(ask.move, 0.0), _share_of(axis, beyond))
+    return shares
 
 
-def _share_of(axis: str, amount: float) -> float:
+def _share_of(axis: str, beyond: float) -> float:
     if axis in ("pan", "tilt", "arc"):
-        share = math.radians(amount) * FOCAL / (1.0 if axis == "tilt" else ASPECT)
+        share = math.radians(beyond) * FOCAL / (1.0 if axis == "tilt" else ASPECT)
         return min(share * (0.5 if axis == "arc" else 1.0), 1.0)
     if axis in ("truck", "pedestal"):
-        return min(amount / (ASPECT if axis == "truck" else 1.0), 1.0) / 2
+        return min(beyond / (ASPECT if axis == "truck" else 1.0), 1.0) / 2
     if axis == "zoom":
-        return 1.0 - min(amount, 1.0) ** 2
-    return (1.0 - 1.0 / (1.0 + amount / FOCAL) ** 2) / 2
+        return 1.0 - math.exp(-2 * beyond)
+    return (1.0 - 1.0 / (1.0 + beyond / FOCAL) ** 2) / 2
 
 
 def coverage(row: ManifestRow, measures: Mapping[str, Any]) -> float | None:
     """Revealed over implied share of the move that reveals most, 0 to 1; None where none is asked that does."""
     borders = (measures.get("revealed_detail") or {}).get("borders") or {}
-    asked = [(implied_share(ask) or 0.0, ask.move) for ask in row.camera or ()]
-    if not asked or max(asked)[0] < LEAST_IMPLIED:
+    asked = implied_shares(row.camera or ())
+    move = max(asked, key=lambda name: asked[name], default="")
+    implied = asked.get(move, 0.0)
+    if implied < LEAST_IMPLIED:
         return None
-    implied, move = max(asked)
     border = BORDER_OF.get(move)
     shown = borders.get(border, 0.0) if border else sum(borders.values())
     return float(min(shown / implied, 1.0))
