@@ -10,6 +10,7 @@ import torch
 from dropletvideo import weights
 from dropletvideo.perception import dover, raft_motion
 from toy_programs import write_programs
+from toy_set_weights import write_aesthetic, write_tracks
 from toy_weights import write_all
 
 
@@ -18,6 +19,8 @@ def toy_weights_folder(tmp_path_factory):
     """A weights folder with a toy of every learned judge, under the published file names."""
     folder = tmp_path_factory.mktemp("weights")
     write_all(folder)
+    write_tracks(folder / weights.WEIGHTS["pips2-tracks"].file)
+    write_aesthetic(folder / weights.WEIGHTS["dover-aesthetic"].file)
     write_programs(folder)
     return folder
 

@@ -150,7 +150,7 @@ def test_declared_parts(made):
     assert judge.columns
     for name, kind in judge.columns.items():
         assert name == name.lower()
-        assert kind in (float, int, str, bool, list, dict), f"{name} is declared as {kind}"
+        assert kind in (float, int, str, bool, list, dict, np.ndarray), f"{name} is declared as {kind}"
 
 
 @every_judge

@@ -1,7 +1,7 @@
 """Judge: BLIP's two scores of how well the frames of a video fit its prompt; needs `blip-itm-base-coco`.
 
 `blip_itc`: cosine of image and text, range -1 to 1; `blip_itm`: probability that they belong together by the matching
-head, range 0 to 1; both mean over frames (one a second), higher fits better, None without a prompt or a frame. The
+head, range 0 to 1; no unit, mean over frames (one a second), higher fits better, None without a prompt or a frame. The
 survey says "BLIP" alone: the first is what is comparable over prompts. Texts are cut after 35 tokens, frames are
 squashed to the model's square (bicubic), as its owners do. Not EvalCrafter's BLIP-BLEU, which compares captions.
 Source: Li et al., "BLIP" (2022); transformers' implementation.

@@ -1,8 +1,8 @@
 """Judge: CLIP-score, how well the frames of a video fit its prompt; needs `clip-vit-l-14`.
 
-`clip_score`: mean over frames (one a second) of 100 max(cos(image, text), 0); range 0 to 100, in practice 15 to 40;
-higher fits better; None without a prompt or a frame. Texts are cut after 77 tokens, as CLIP reads no more: of a long
-caption only the beginning counts. Frames come from the shared pass of `clip_backbone.py`. Source: Hessel et al.,
+`clip_score`: mean over frames (one a second) of 100 max(cos(image, text), 0); no unit, range 0 to 100, in practice 15
+to 40; higher fits better; None without a prompt or a frame. Texts are cut after 77 tokens, as CLIP reads no more: of a
+long caption only the beginning counts. Frames come from the shared pass of `clip_backbone.py`. Source: Hessel et al.,
 "CLIPScore" (2021), in the scale of torchmetrics.
 """
 

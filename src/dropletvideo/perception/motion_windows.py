@@ -1,8 +1,8 @@
 """Judge: histograms of point motion in windows of a video, for the Frechet video motion distance (FVMD).
 
 `fvmd_fixed`, `fvmd_compat`: N,1024 float32, one row for each window of 16 consecutive frames, windows one frame apart;
-no unit, no direction. A video under 16 frames has None. `fixed` takes acceleration from velocities, `compat` repeats
-the fault of the released code; see `track_histograms.py`.
+no unit, range 0 upwards, no direction. A video under 16 frames has None. `fixed` takes acceleration from velocities,
+`compat` repeats the fault of the released code. Formula and source: `track_histograms.py`.
 
 Tracks: PIPs++ as the exported program `pips2-tracks`. It takes frames 1,16,3,256,256 float32 in 0 to 255 and points
 1,400,2 (x, y) px of the first frame, and gives 1,16,400,2 after 16 rounds of refinement. Points: 20 x 20, 8 px from the
