@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dropletvideo.errors import WeightsError
-from dropletvideo.published import WEIGHTS, Weights
+from dropletvideo.published import WEIGHTS as WEIGHTS  # noqa: PLC0414 - others take it from here
+from dropletvideo.published import Weights
 
 FOLDER_VARIABLE = "DROPLET_WEIGHTS"
 _BLOCK_BYTES = 1 << 20

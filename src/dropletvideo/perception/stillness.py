@@ -1,10 +1,10 @@
 """Frozen stretches: neighbouring frames that repeat each other, as a generator stops or a file is filled up.
 
 Two neighbours repeat each other where in no block of 16x16 pixels (at short side 256) the mean absolute difference of
-luma reaches 2 grey levels (a coder goes on mending a picture that stands still). Columns: `repeated_share`, share of the
-pairs, 0 to 1, lower is better; and `longest_freeze_seconds`, length of the longest run of such pairs, range 0 upwards,
-lower is better. None without a pair. Source: own rule. What it cannot tell: a still scene without noise before a still
-camera is frozen, too.
+luma reaches 2 grey levels (a coder goes on mending a picture that stands still). Columns: `repeated_share`, share of
+the pairs, 0 to 1, lower is better; and `longest_freeze_seconds`, length of the longest run of such pairs, range 0
+upwards, lower is better. None without a pair. Source: own rule. What it cannot tell: a still scene without noise before
+a still camera is frozen, too.
 """
 
 from __future__ import annotations
