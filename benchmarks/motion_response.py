@@ -32,6 +32,7 @@ from dropletvideo.evaluate.score import EvaluateConfig, Evaluation, evaluate_man
 from dropletvideo.world.suite import SuiteConfig, write_suite
 
 LEAST_RATIO = 1.5
+METRICS = ("camera", "first_frame", "flicker", "motion")
 CEILING_GAP_DB = 4.0
 LEAST_FOUND = 0.7
 MOST_MOTION_FOR_MOVES = 16.0
@@ -72,7 +73,7 @@ def figures(model: str, requests: Path, out: Path, options: argparse.Namespace) 
     evaluation = evaluate_manifest(
         batch.manifest,
         out / "evaluation",
-        EvaluateConfig(workers=options.workers, baselines=("frozen", "ken_burns", "shuffled", "real")),
+        EvaluateConfig(metrics=METRICS, workers=options.workers, baselines=("frozen", "ken_burns", "shuffled", "real")),
         reconstruct=load_codec(model),
         codec_name=model,
     )
