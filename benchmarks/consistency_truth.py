@@ -22,11 +22,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from dropletvideo.evaluate.aggregate import mean_estimate
 from dropletvideo.evaluate.metric import load_metric
 from dropletvideo.evaluate.score import EvaluateConfig, evaluate_manifest
-from dropletvideo.world.consistency_suite import KINDS, ConsistencySuite, write_consistency_suite
+from dropletvideo.media import stream, write_video
+from dropletvideo.perception.camera import CameraJudge
+from dropletvideo.perception.consistency import ConsistencyJudge
+from dropletvideo.tables.plan import measure_video
+from dropletvideo.world.consistency_suite import KINDS, ConsistencySuite, draw_requests, write_consistency_suite
+from dropletvideo.world.render import render_shot
 
 METRICS = ("geometry", "revisit", "emergence", "plot", "causality", "consistency")
 BASELINES = ("frozen", "ken_burns", "shuffled", "reversed")
@@ -115,6 +121,42 @@ def mean(values):
     return round(sum(told) / len(told), 3) if told else None
 
 
+def cost(work: Path):
+    """CPU seconds of decoding and of each judge on 85 frames of 672x384, at 24 and 8 frames per second."""
+    for rate in (24.0, 8.0):
+        for move in ("pan_left", "truck_right", "dolly_in"):
+            config = ConsistencySuite(
+                count=1,
+                seed=1_270_000,
+                kinds=("move",),
+                moves=(move,),
+                num_frames=85,
+                motion=rate,
+                height=384,
+                width=672,
+            )
+            (request,) = draw_requests(config)
+            frames = render_shot(request.shot, 384, 672, times=np.arange(85) / rate).frames
+            path = work / f"{move}-{rate:g}.mp4"
+            write_video(path, frames, playback_fps=rate, crf=18)
+            seconds = {"decoding": min(clocked(lambda path=path: list(stream(path))) for _ in range(3))}
+            for judge in (ConsistencyJudge(), CameraJudge()):
+                with_it = min(clocked(lambda path=path, judge=judge: measure_video(path, [judge])) for _ in range(2))
+                seconds[judge.name] = with_it - seconds["decoding"]
+            yield {
+                "cost": f"{move}, 85 frames, 672x384, {rate:g} per second",
+                "cpu_seconds": {name: round(value, 3) for name, value in seconds.items()},
+                "over_decoding": round(seconds["consistency"] / seconds["decoding"], 2),
+            }
+
+
+def clocked(action) -> float:
+    """CPU seconds of a call."""
+    started = time.process_time()
+    action()
+    return time.process_time() - started
+
+
 def main() -> None:
     """Score and print."""
     parser = argparse.ArgumentParser()
@@ -126,6 +168,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--small", action="store_true", help="64x64, 17 frames at M=8, speeds of the training world")
     parser.add_argument("--manifest", type=Path, help="answers of a model in place of the truth")
+    parser.add_argument("--cost", action="store_true", help="only what the judges cost beside decoding")
     parser.add_argument("--name", default="truth")
     parser.add_argument("--baselines", nargs="*", default=list(BASELINES))
     parser.add_argument("--rows", type=Path, help="append the JSON rows to this file")
@@ -135,6 +178,9 @@ def main() -> None:
     asked = {"moves": tuple(args.moves)} if args.moves else {}
     config = ConsistencySuite(count=args.count, seed=args.first_seed, kinds=tuple(args.kinds), **size, **asked)
     args.work.mkdir(parents=True, exist_ok=True)
+    if args.cost:
+        print("\n".join(json.dumps(row) for row in cost(args.work)))
+        return
     manifest = args.manifest or truth_manifest(args.work, config, args.each)
     started = time.process_time()
     parts = evaluated(manifest, args.work, tuple(args.baselines))
