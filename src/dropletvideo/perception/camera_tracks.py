@@ -116,7 +116,8 @@ class Tracks:
         return last.ids[keep], xy[keep], min(kept, 1.0), (float(step[0]), float(step[1]))
 
     def _refill(self, gray: NDArray[np.uint8], ids: NDArray[np.int64], xy: Points) -> tuple[NDArray[np.int64], Points]:
-        larger, smaller = cv2.split(cv2.cornerEigenValsAndVecs(gray, 5, 3))[:2]
+        eigen = cv2.cornerEigenValsAndVecs(gray, 5, 3)
+        larger, smaller = cv2.extractChannel(eigen, 0), cv2.extractChannel(eigen, 1)
         strength = np.where(smaller < MIN_ROUNDNESS * larger, 0.0, smaller)
         rows, columns = self.height // CELL_PX, self.width // CELL_PX
         if rows == 0 or columns == 0:
