@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 import pytest
-from caption_server import PARTS
 
+from caption_server import PARTS
 from dropletvideo.language.camera_check import Measured, disagreement
 from dropletvideo.language.checks import Rules, Unusable, faults_of, loop_in, parts_of
 from dropletvideo.language.merging import merged_caption

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from caption_server import completion, good, serving
 
+from caption_server import completion, good, serving
 from dropletvideo.errors import ConfigError
 from dropletvideo.language.endpoint import Endpoint, EndpointError, EndpointSettings, retry_after
 from dropletvideo.language.vlm import Question

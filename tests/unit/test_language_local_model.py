@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from caption_server import PARTS
 from tables_footage import SPANS, segment, write_shots
 
+from caption_server import PARTS
 from dropletvideo.curate.stages import captions
 from dropletvideo.errors import WeightsError
 from dropletvideo.language.local_model import LocalModel
