@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,10 @@ from dropletvideo.perception import dover, raft_motion
 from toy_programs import write_programs
 from toy_set_weights import write_aesthetic, write_tracks
 from toy_weights import write_all
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job ignores interrupts, and so would the programs that tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
