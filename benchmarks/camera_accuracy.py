@@ -24,6 +24,7 @@ import platform
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from dropletvideo.evaluate.camera_match import confusion
 from dropletvideo.moves import CAMERA_CLASSES, MOVES
 from dropletvideo.perception.camera import CameraJudge
 from dropletvideo.perception.judge import Chunk
+from dropletvideo.perception.point_tracks import PointTracks
 from dropletvideo.world.config import WorldConfig
 from dropletvideo.world.render import render_shot
 from dropletvideo.world.shot import draw_shot
@@ -46,11 +48,11 @@ DECIDABLE = f"decidable: travel with parallax of {PARALLAX_PX:g} px or more"
 
 
 def coded(frames, crf):
-    """Frames after compression, gray, short side 256, and the file's row."""
+    """Frames after compression, short side 256, and the file's row."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         media.write_video(path, frames, playback_fps=RATE, crf=crf)
-        run = media.read_video(path, short_side=256, colour="gray")
+        run = media.read_video(path, short_side=256)
     return run.frames, {"height": frames.shape[1], "width": frames.shape[2]}
 
 
@@ -90,10 +92,11 @@ def generated_clip(seed):
 
 def judged(frames, row, times):
     """Columns, and milliseconds per sampled pair."""
-    judge = CameraJudge()
+    judge, points = CameraJudge(), PointTracks()
     begin = time.process_time()
     state = judge.start(row)
-    judge.update(state, Chunk(frames, times, np.arange(len(frames))))
+    chunk = Chunk(frames, times, np.arange(len(frames)))
+    judge.update(state, replace(chunk, features={points.name: points(points.start(row), chunk)}))
     columns = judge.finish(state)
     return columns, (time.process_time() - begin) * 1e3 / max(len(frames) - 1, 1)
 

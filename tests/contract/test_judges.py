@@ -90,11 +90,11 @@ def row_of(frames: np.ndarray) -> dict:
 class Feeder:
     """Hands chunks to a judge with the backbone's output that it asks for, as the decode plan does."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, row: dict) -> None:
         self.judge = judge
         self.name = judge.needs.backbone if isinstance(judge.needs, Features) else None
         self.backbone = BACKBONES[self.name]() if self.name else None
-        self.state = self.backbone.start() if self.backbone else None
+        self.state = self.backbone.start(row) if self.backbone else None
 
     def update(self, state, chunk: Chunk) -> None:
         if self.backbone:
@@ -114,7 +114,7 @@ def asked_frames(judge: Judge) -> Frames:
 
 def run(judge: Judge, frames: np.ndarray, size: int = 32, row: dict | None = None) -> dict:
     state = judge.start({**row_of(frames), **(row or {})})
-    feeder = Feeder(judge)
+    feeder = Feeder(judge, row_of(frames))
     for chunk in chunks_of(frames, size):
         feeder.update(state, chunk)
     return judge.finish(state)
@@ -193,7 +193,7 @@ def test_two_clips_at_once_do_not_mix(made):
     clips = [frames_for(asked_frames(judge), kind) for kind in ("moving", "grey")]
     alone = [plain(run(judge, clip, 4)) for clip in clips]
     states = [judge.start(row_of(clip)) for clip in clips]
-    feeders = [Feeder(judge) for _ in clips]
+    feeders = [Feeder(judge, row_of(clip)) for clip in clips]
     for pair in zip(*(chunks_of(clip, 4) for clip in clips), strict=True):
         for feeder, state, chunk in zip(feeders, states, pair, strict=True):
             feeder.update(state, chunk)

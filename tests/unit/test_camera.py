@@ -12,6 +12,7 @@ import pytest
 from dropletvideo.moves import MOVES
 from dropletvideo.perception.camera import CameraJudge
 from dropletvideo.perception.judge import Chunk, Judge
+from dropletvideo.perception.point_tracks import PointTracks
 from dropletvideo.world.camera_path import CameraPath, PathMove, View
 from dropletvideo.world.config import WorldConfig
 from dropletvideo.world.plots import Motion
@@ -31,9 +32,12 @@ def judged(frames, rate=RATE, **row):
     size = (round(width * 256 / min(height, width)), round(height * 256 / min(height, width)))
     sampled = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_CUBIC) for f in gray])[..., None]
     times, state, half = 3.0 + np.arange(len(sampled)) / rate, JUDGE.start(row), len(sampled) // 2
+    points = PointTracks()
+    seen = points.start(row)
     for part in (slice(0, half), slice(half, None)):
         if len(sampled[part]):
-            JUDGE.update(state, Chunk(sampled[part], times[part], np.arange(len(times))[part]))
+            chunk = Chunk(sampled[part], times[part], np.arange(len(times))[part])
+            JUDGE.update(state, replace(chunk, features={points.name: points(seen, chunk)}))
     return JUDGE.finish(state)
 
 

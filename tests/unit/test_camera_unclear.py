@@ -13,6 +13,7 @@ from dropletvideo.perception.camera import CameraJudge
 from dropletvideo.perception.camera_unclear import Unclear, class_either_way, perspective
 from dropletvideo.perception.camera_windows import Pair
 from dropletvideo.perception.judge import Chunk
+from dropletvideo.perception.point_tracks import PointTracks
 from dropletvideo.records import CameraMove
 from dropletvideo.world.camera_path import CameraPath, PathMove, View
 from dropletvideo.world.config import WorldConfig
@@ -66,7 +67,9 @@ def judged(*moves, seconds=2.0):
     gray = np.stack([cv2.resize(cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), (256, 256)) for f in frames])[..., None]
     judge = CameraJudge()
     state = judge.start({})
-    judge.update(state, Chunk(gray, np.arange(len(gray)) / RATE, np.arange(len(gray))))
+    chunk = Chunk(gray, np.arange(len(gray)) / RATE, np.arange(len(gray)))
+    points = PointTracks()
+    judge.update(state, replace(chunk, features={points.name: points(points.start(), chunk)}))
     return judge.finish(state)
 
 

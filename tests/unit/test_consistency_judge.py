@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 
 from dropletvideo.evaluate.baselines import ken_burns, shuffled
+from dropletvideo.media import write_video
+from dropletvideo.perception.camera import CameraJudge
+from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.consistency import ConsistencyJudge
 from dropletvideo.perception.judge import Chunk
+from dropletvideo.perception.point_tracks import PointTracks
+from dropletvideo.tables.plan import measure_video
 from dropletvideo.world.consistency_suite import ConsistencySuite, draw_requests, request_row
 from dropletvideo.world.inconsistency import drifted, swapped, warped
 from dropletvideo.world.render import render_shot
@@ -24,10 +29,12 @@ TIMES = np.arange(SUITE.num_frames) / RATE
 
 def judged(frames: np.ndarray, image: np.ndarray | None = None) -> dict:
     judge = ConsistencyJudge()
-    state = judge.start({"height": frames.shape[1], "width": frames.shape[2], "image_frame": image})
+    row, points = {"height": frames.shape[1], "width": frames.shape[2], "image_frame": image}, PointTracks()
+    state = judge.start(row)
     size = (round(256 * frames.shape[2] / frames.shape[1]), 256)
     large = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC) for frame in frames])
-    judge.update(state, Chunk(large, np.arange(len(frames)) / RATE, np.arange(len(frames))))
+    chunk = Chunk(large, np.arange(len(frames)) / RATE, np.arange(len(frames)))
+    judge.update(state, replace(chunk, features={points.name: points(points.start(row), chunk)}))
     return judge.finish(state)
 
 
@@ -130,3 +137,18 @@ def test_a_full_orbit_is_followed_by_angle():
     found = judged(render_shot(request.shot, 96, 128, times=times).frames)
     assert found["return_detail"]["turned_degrees"] == pytest.approx(180, rel=0.2)
     assert {"0", "90", "150"} <= set(found["rigid_by_angle"])
+
+
+def test_points_are_followed_once_for_the_camera_and_the_consistency_and_columns_do_not_depend_on_the_other(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "pan.mp4"
+    write_video(path, warped(shot_of("pan_left"), TIMES, HEIGHT, WIDTH, 0.0), playback_fps=RATE, crf=18)
+    followed = []
+    given = Tracks.add
+    monkeypatch.setattr(Tracks, "add", lambda self, gray, time: followed.append(time) or given(self, gray, time))
+    (both,) = measure_video(path, [CameraJudge(), ConsistencyJudge()])
+    assert len(followed) == len(TIMES)
+    for judge in (CameraJudge(), ConsistencyJudge()):
+        (alone,) = measure_video(path, [judge])
+        assert {name: both[name] for name in judge.columns} == {name: alone[name] for name in judge.columns}

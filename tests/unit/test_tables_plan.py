@@ -181,7 +181,7 @@ class Mean:
 
     calls = 0
 
-    def start(self):
+    def start(self, row):
         return [None]
 
     def __call__(self, state, chunk):

@@ -1,6 +1,6 @@
 """Shared backbones by name: what several judges need is computed once per frame. See `judge.Features`.
 
-A backbone has `start() -> state` and `__call__(state, chunk) -> output`, and may name the `colour` of its frames. A
+A backbone has `start(row) -> state` and `__call__(state, chunk) -> output`, and may name the `colour` of its frames. A
 learned one takes the path of its weights, which follows its name after `@`.
 """
 
@@ -13,10 +13,17 @@ from typing import Any
 from dropletvideo.perception.clip_backbone import ClipImage
 from dropletvideo.perception.flow import DisFlow
 from dropletvideo.perception.frame_embeddings import MAKERS
+from dropletvideo.perception.point_tracks import PointTracks
 from dropletvideo.perception.raft_things import RaftThings
 
 BACKBONES: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {DisFlow.name: DisFlow, ClipImage.name: ClipImage, RaftThings.name: RaftThings, **MAKERS}
+    {
+        DisFlow.name: DisFlow,
+        PointTracks.name: PointTracks,
+        ClipImage.name: ClipImage,
+        RaftThings.name: RaftThings,
+        **MAKERS,
+    }
 )
 
 

@@ -32,8 +32,8 @@ from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_unclear import class_either_way, named_share, split_unclear
 from dropletvideo.perception.camera_windows import HOP_SECONDS, Pair, calibrate, make_pairs, make_windows
 from dropletvideo.perception.judge import Chunk, Features, Frames
+from dropletvideo.perception.point_tracks import POINT_TRACKS
 
-SHORT_SIDE = 256
 MIN_TOLD = 0.4
 """Share of the clip's length that pairs with enough points must cover, else nothing is said."""
 LOST, KEPT = 0.1, 0.5
@@ -53,8 +53,8 @@ class CameraJudge:
     """See the module text. The row may hold `has_edit` (True makes the clip C6) and `focal_ratio` (over the width)."""
 
     name = "camera"
-    version = 6
-    needs: Frames | Features = Frames(rate=8.0, short_side=SHORT_SIDE, colour="gray")
+    version = 7
+    needs: Frames | Features = POINT_TRACKS
     columns: Mapping[str, type] = {
         "camera_class": str,
         "camera_moves": list,
@@ -66,14 +66,11 @@ class CameraJudge:
 
     def start(self, row: Mapping[str, Any]) -> CameraState:
         """State of one clip."""
-        own_side = min(row.get("height") or SHORT_SIDE, row.get("width") or SHORT_SIDE)
-        return CameraState(row, Tracks(enlarged=max(1.0, SHORT_SIDE / own_side)))
+        return CameraState(row)
 
     def update(self, state: CameraState, chunk: Chunk) -> None:
-        """Follow the points through the chunk's frames (F,H,W,1 gray; of three channels the mean is taken)."""
-        for frame, time in zip(chunk.frames, chunk.times, strict=True):
-            gray = frame[..., 0] if frame.shape[-1] == 1 else frame.mean(axis=-1).astype(np.uint8)
-            state.tracks.add(gray, float(time))
+        """Collect the points of the chunk's frames."""
+        state.tracks.take(chunk.features[POINT_TRACKS.backbone], *chunk.frames.shape[1:3])
 
     def finish(self, state: CameraState) -> dict[str, Any]:
         """The columns of the clip."""

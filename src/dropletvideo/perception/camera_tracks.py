@@ -7,6 +7,7 @@ intersection of two lists. Sources: minimum-eigenvalue corners (Shi and Tomasi 1
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,6 +94,11 @@ class Tracks:
             ids, xy = self._refill(gray, ids, xy)
         self.frames.append(TrackedFrame(time, ids, xy, kept, step))
         self._previous = gray
+
+    def take(self, frames: Sequence[TrackedFrame], height: int, width: int) -> None:
+        """Collect frames that the shared backbone has followed, of H,W pixels."""
+        self.height, self.width = height, width
+        self.frames.extend(frames)
 
     def _follow(self, gray: NDArray[np.uint8]) -> tuple[NDArray[np.int64], Points, float, tuple[float, float]]:
         """The points found again; each is looked for where the last step of the picture would take it."""

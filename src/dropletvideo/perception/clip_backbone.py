@@ -8,6 +8,7 @@ natural language supervision" (2021); transformers' implementation.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class ClipImage:
         self.path = path
         self._loaded: tuple[Any, str] | None = None
 
-    def start(self) -> None:
+    def start(self, row: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002 - every clip starts alike
         """Frames do not depend on each other."""
         return
 

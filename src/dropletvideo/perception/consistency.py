@@ -48,11 +48,11 @@ from dropletvideo.perception.colours import name_pixels
 from dropletvideo.perception.course import course_of
 from dropletvideo.perception.judge import Chunk, Features, Frames
 from dropletvideo.perception.own_motion import Judged, judge_windows, moving_boxes
+from dropletvideo.perception.point_tracks import POINT_TRACKS, SHORT_SIDE
 from dropletvideo.perception.returning import SIDE, Boxes, closing, headings, likeness_of_cells, returns_of
 from dropletvideo.perception.rigid_scene import RigidWindow, rigid_windows
 from dropletvideo.perception.view_chain import ViewChain, chain_of
 
-SHORT_SIDE = 256
 MOST_FRAMES = 240
 AGREES_PX = 1.5
 """Distance from the rigid scene at which a track's agreement is a half."""
@@ -97,21 +97,18 @@ class ConsistencyJudge:
     name = "consistency"
     version = 5
     reads = ("image", "fit")
-    needs: Frames | Features = Frames(rate=8.0, short_side=SHORT_SIDE, colour="rgb")
+    needs: Frames | Features = POINT_TRACKS
     columns: Mapping[str, type] = COLUMNS
 
     def start(self, row: Mapping[str, Any]) -> ConsistencyState:
-        """State of one clip; the row may hold the file's `height` and `width`."""
-        own_side = min(row.get("height") or SHORT_SIDE, row.get("width") or SHORT_SIDE)
-        tracks = Tracks(enlarged=max(1.0, SHORT_SIDE / own_side))
-        return ConsistencyState(tracks, image=row.get("image_frame"), fit=row.get("fit") or "crop")
+        """State of one clip; the row may hold the asked image and how it was fitted."""
+        return ConsistencyState(Tracks(), image=row.get("image_frame"), fit=row.get("fit") or "crop")
 
     def update(self, state: ConsistencyState, chunk: Chunk) -> None:
-        """Follow the points, and keep small copies."""
-        for frame, time in zip(chunk.frames, chunk.times, strict=True):
-            if len(state.tracks.frames) >= MOST_FRAMES:
-                return
-            state.tracks.add(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), float(time))
+        """Collect the points, and keep small copies."""
+        left = MOST_FRAMES - len(state.tracks.frames)
+        state.tracks.take(chunk.features[POINT_TRACKS.backbone][:left], *chunk.frames.shape[1:3])
+        for frame in chunk.frames[:left]:
             state.names.append(name_pixels(_shrunk(frame, revealed.NAMED_SIDE)).astype(np.int8))
             state.pictures.append(_shrunk(frame, SIDE))
 

@@ -7,6 +7,7 @@ of rendered shots at short side 256 and 8 Hz, see `benchmarks/motion_accuracy.py
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -75,7 +76,7 @@ class DisFlow:
     name = "dis_flow"
     colour = "gray"
 
-    def start(self) -> _Last:
+    def start(self, row: Mapping[str, Any] | None = None) -> _Last:  # noqa: ARG002 - every clip starts alike
         """Nothing is known before the first frame."""
         return _Last()
 

@@ -74,7 +74,7 @@ class FrameEmbedding:
         self.name, self.path = name, path
         self.weights, self.way = WAYS[name]
 
-    def start(self) -> None:
+    def start(self, row: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002 - every clip starts alike
         """Frames do not depend on each other."""
         return
 

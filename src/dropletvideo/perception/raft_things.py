@@ -93,7 +93,7 @@ class RaftThings:
     def __init__(self, path: str | Path | None = None) -> None:
         self.path = path
 
-    def start(self) -> deque[Frame]:
+    def start(self, row: Mapping[str, Any] | None = None) -> deque[Frame]:  # noqa: ARG002 - every clip starts alike
         """Frames that a flow may begin at."""
         return deque(maxlen=_DEEPEST + 1)
 

@@ -129,7 +129,7 @@ class SpanRun:
     def _extract(self, name: str, want: int, chunk: Chunk) -> Any:
         backbone = self._backbones[name]
         if (name, want) not in self._backbone_states:
-            self._backbone_states[name, want] = backbone.start()
+            self._backbone_states[name, want] = backbone.start(self.row)
         return backbone(self._backbone_states[name, want], chunk)
 
     def state(self, judge: Judge) -> Any:
