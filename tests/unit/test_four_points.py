@@ -108,6 +108,15 @@ def test_points_that_disagree_name_nothing():
     assert labels(start(), moved, 480) == ["None"]
 
 
+def test_a_still_pair_beside_one_that_says_nothing_is_none_and_not_static():
+    """The published rule drops `static` before `None`."""
+    moved = start()
+    moved[5, 0] += [0, 50]  # left goes down, right stays: no row of the table; upper and lower stay
+    assert labels(start(), moved, 480) == ["None"]
+    moved[5, 9] += [0, 50]
+    assert labels(start(), moved, 480) == ["tilt_up"]
+
+
 def test_constant_answers_and_a_frozen_picture():
     always = [credit(move, sorted(named(zoom=1.2))) for move in MOVES]
     assert np.mean(always) == pytest.approx(3 / 7)

@@ -83,6 +83,16 @@ def test_a_part_that_is_not_there_makes_the_product_none():
     assert found["mira_dino"] == 0.9
 
 
+def test_a_pair_that_cannot_be_matched_leaves_the_video_without_the_released_number_and_with_the_mended_one():
+    measures = {"geometry_mae_px": 0.5, "geometry_rmse_px": 0.6, "geometry_pairs": 4, "geometry_pairs_asked": 5}
+    score = load_metric("mira_geometry").score
+    found = score(ROW, measures)
+    assert (found["mira_geometry_mae"], found["mira_geometry_rmse"]) == (None, None)
+    assert (found["mira_geometry_mae_fixed"], found["mira_geometry_rmse_fixed"]) == (0.5, 0.6)
+    whole = score(ROW, measures | {"geometry_pairs": 5})
+    assert (whole["mira_geometry_mae"], whole["mira_geometry_rmse"]) == (0.5, 0.6)
+
+
 def test_means_by_kind_of_caption():
     metric = load_metric("mira_imaging")
     rows = []

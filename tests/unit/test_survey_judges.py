@@ -14,7 +14,7 @@ from dropletvideo.perception.blip import BlipScores
 from dropletvideo.perception.clip_backbone import ClipImage
 from dropletvideo.perception.clip_score import ClipScore
 from dropletvideo.perception.dover_aesthetic import DoverAesthetic
-from dropletvideo.perception.i3d import I3dLogits
+from dropletvideo.perception.i3d import I3dLogits, whole_frames
 from dropletvideo.perception.inception import InceptionFeatures
 from dropletvideo.perception.judge import Chunk
 from dropletvideo.perception.motion_windows import MotionWindows
@@ -69,6 +69,18 @@ def test_i3d_takes_pieces_of_sixteen_frames_and_abstains_on_less(monkeypatch):
     assert watched(I3dLogits(), frames_of(15))["i3d_logits"] is None
     assert watched(I3dLogits(whole=True), frames_of(35))["i3d_whole_logits"].shape == (1, 400)
     assert seen == [16, 16, 35]
+
+
+def test_a_whole_video_goes_in_from_its_first_frame_to_its_last(monkeypatch):
+    """MiraBench takes int(k (N - 1) / 99) for k of 0 to 99, of up to 100 frames all."""
+    levels = np.arange(199).clip(0, 198).astype(np.uint8)
+    seen = []
+    monkeypatch.setattr(I3dLogits, "_logits", lambda _, frames: seen.extend(frames) or np.zeros(400, np.float32))
+    video = levels[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+    watched(I3dLogits(whole=True), video, {"num_frames": 199})
+    assert [round((float(frame[0, 0, 0]) + 1) * 127.5) for frame in seen] == list(range(0, 199, 2))
+    assert whole_frames(101)[:3] + whole_frames(101)[-2:] == [0, 1, 2, 98, 100]
+    assert whole_frames(100) == list(range(100))
 
 
 @pytest.mark.usefixtures("folder")

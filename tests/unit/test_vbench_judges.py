@@ -95,6 +95,29 @@ class TestPixels:
         assert whole[0].unique().tolist() == [1.0]
 
 
+@pytest.mark.parametrize(("size", "shape"), [((96, 170), "crop"), ((321, 200), "whole"), ((64, 64), "square")])
+@pytest.mark.parametrize("by", ["tensor", "bytes", "picture"])
+def test_each_way_gives_what_torchvision_gives_of_floats_bytes_and_pictures(by, size, shape):
+    from torchvision import transforms
+
+    frames = np.random.default_rng(1).integers(0, 256, (2, *size, 3), dtype=np.uint8)
+    target = (80, 80) if shape == "square" else 80
+    resize = transforms.Resize(target, interpolation=transforms.InterpolationMode.BICUBIC, antialias=by == "picture")
+    given = [torch.from_numpy(frame).permute(2, 0, 1) for frame in frames]
+    given = [one.float() for one in given] if by == "tensor" else given
+    given = [transforms.ToPILImage()(one) for one in given] if by == "picture" else given
+    finish = transforms.CenterCrop(80) if shape == "crop" else torch.nn.Identity()
+    expected = [finish(resize(one)) for one in given]
+    if by == "picture":
+        expected = [torch.from_numpy(np.array(one)).permute(2, 0, 1) for one in expected]
+    found = Way(by=by, method="bicubic", shape=shape)(frames, 80) * 255
+    assert found.shape[-2:] == expected[0].shape[-2:]
+    # a byte may fall on the other side of a half
+    assert (found - torch.stack([one.float() for one in expected])).abs().max() < (1.01 if by == "bytes" else 1e-2)
+    if by == "bytes":
+        assert torch.equal((found - found.round()).abs() < 1e-4, torch.ones_like(found, dtype=torch.bool))
+
+
 def cubic(d: float, a: float = -0.75) -> float:
     """The bicubic kernel of torch."""
     d = abs(d)

@@ -20,12 +20,16 @@ BY_CAPTION = "by_caption"
 
 @dataclass(frozen=True, kw_only=True)
 class MiraScore:
-    """One column: `measure`, times `times` where that is named. `official` is the paper's name for it."""
+    """One column: `measure`, times `times` where that is named; no value unless both counts of `equal` are the same.
+
+    `official` is the paper's name for it.
+    """
 
     name: str
     label: str
     measure: str
     times: str | None = None
+    equal: tuple[str, str] | None = None
     unit: str = ""
     better: Better = "higher"
     decimals: int = 3
@@ -48,6 +52,8 @@ class MiraScore:
         """The score of one video, None where a part of it could not be told."""
         found = [measures.get(name) for name in (self.measure, self.times) if name is not None]
         if any(value is None for value in found):
+            return None
+        if self.equal is not None and measures.get(self.equal[0]) != measures.get(self.equal[1]):
             return None
         product = 1.0
         for value in found:

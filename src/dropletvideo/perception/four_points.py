@@ -2,8 +2,9 @@
 
 On a 10 x 10 grid of points the one in the middle of each edge moves by (dx, dy) px; beyond 0.005 of the short side it
 goes right or left, and down or up, else nowhere. Upper and lower point together, and left and right one, name the moves
-of the tables below; all that is named counts. "Middle" is index 5 of 0 to 9, so 55 % of a side, which makes a zoom pan
-and tilt as well: `points=2` takes the mean of indices 4 and 5.
+of the tables below, or "None"; all that is named counts, but "static" only alone, and "None" only alone after that.
+"Middle" is index 5 of 0 to 9, so 55 % of a side, which makes a zoom pan and tilt as well: `points=2` takes the mean of
+indices 4 and 5.
 
 Source: VBench++ (arXiv 2411.13503), the rule of its code. Faults kept: what lies between first and last frame is not
 looked at, rotation and travel are one, extra moves cost nothing, roll is read as a tilt, an arc as a pan.
@@ -61,10 +62,13 @@ def labels(first: Points, last: Points, short_side: float, points: int = 1) -> l
         for edge in (step[0, middle], step[-1, middle], step[middle, 0], step[middle, -1])
     )
     pairs = [(_UPPER_LOWER, upper, lower), (_LEFT_RIGHT, left, right)]
-    named = {table[a, b] for table, ones, others in pairs for a in ones for b in others if (a, b) in table}
-    if len(named) > 1:
-        named.discard("static")
-    return [move for move in MOVES if move in named] or [NONE]
+    named: set[str] = set()
+    for table, ones, others in pairs:
+        named |= {table[a, b] for a in ones for b in others if (a, b) in table} or {NONE}
+    for weak in ("static", NONE):  # in this order: a still pair beside one that says nothing gives "None", not static
+        if len(named) > 1:
+            named.discard(weak)
+    return [move for move in (*MOVES, NONE) if move in named]
 
 
 def _directions(step: Points, threshold: float) -> list[str]:

@@ -1,9 +1,9 @@
 """From frames to what a network takes, by the ways of the published tools, which differ and give other scores.
 
 `by_tensor` is torchvision's resizing of a float tensor: values are not clamped where bicubic shoots over, and without
-`antialias` a shrinking frame is sampled, not averaged. `by_picture` is Pillow's resizing of 8-bit pictures, which
-always averages and rounds. Both make the shorter side `short` long and the longer one `int(short * long / short side)`,
-or take `size`. Values go in and come out as 0 to 255.
+`antialias` a shrinking frame is sampled, not averaged; of a tensor of bytes it clamps and rounds (`bytes`).
+`by_picture` is Pillow's resizing of 8-bit pictures, which always averages and rounds. Both make the shorter side
+`short` long and the longer one `int(short * long / short side)`, or take `size`. Values go in and come out as 0 to 255.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ class Way:
     """How frames are brought to a network of input side S; see the module text.
 
     Attributes:
-        by: "tensor" or "picture".
+        by: "tensor" (of floats), "bytes" (a tensor of bytes) or "picture".
         method: the filter.
         short_over_side: short side after resizing, over S; the published tools take 1 or 256/224.
         shape: "crop" cuts the square in the middle, "whole" keeps the aspect, "square" squashes to S x S.
-        antialias: for "tensor"; a picture is always averaged.
+        antialias: for tensors; a picture is always averaged.
         norm: mean and deviation, subtracted from values of 0 to 1 and divided into them.
     """
 
-    by: Literal["tensor", "picture"]
+    by: Literal["tensor", "bytes", "picture"]
     method: Filter
     short_over_side: float = 1.0
     shape: Literal["crop", "whole", "square"] = "crop"
@@ -58,6 +58,7 @@ class Way:
             pixels = by_picture(frames, size, self.method)
         else:
             pixels = by_tensor(frames, size, self.method, antialias=self.antialias)
+            pixels = pixels.clamp(0, 255).round() if self.by == "bytes" else pixels
         if self.shape == "crop":
             pixels = centre(pixels, side)
         mean, spread = (pixels.new_tensor(values)[:, None, None] for values in self.norm)

@@ -57,7 +57,7 @@ class GridTracks:
     """
 
     name = "grid_tracks"
-    version = 1
+    version = 2
     program = WEIGHTS
     weights: tuple[str, ...] = (WEIGHTS,)
     needs: Frames | Features = Frames(rate=None, short_side=None)
@@ -120,6 +120,7 @@ class OnlineTracks(GridTracks):
     """See the module text."""
 
     name = "online_tracks"
+    version = 1
     program = ONLINE
     weights = (ONLINE,)
     columns: Mapping[str, type] = {"tracking_strength_online": float}

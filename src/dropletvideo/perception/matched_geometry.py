@@ -10,7 +10,9 @@ number, `geometry_pairs_asked` how many were tried. Unit px and counts, range 0 
 higher for the ratio; None where no pair gave a matrix. Source: MiraBench (arXiv 2407.06358), its code, after "Sora
 generates videos with stunning geometrical consistency" (arXiv 2402.17403).
 Faults, kept: the error is over inliers alone, so never above 3; a still, turning or flat scene has no one matrix and
-yet a good error; pairs with fewer than 8 matches are left out. `perception/rigid_scene.py` is held against truth.
+yet a good error. In the released code a pair without a matrix (fewer than 8 matches) ends the whole video, which then
+has no value: `evaluate/metrics/mira_geometry.py` repeats that in compat. `perception/rigid_scene.py` is held against
+truth.
 """
 
 from __future__ import annotations
@@ -85,7 +87,7 @@ class MatchedGeometry:
     """See the module text."""
 
     name = "matched_geometry"
-    version = 1
+    version = 2
     needs = Picked()
     columns: Mapping[str, type] = {
         "geometry_mae_px": float,
@@ -140,7 +142,7 @@ class MatchedGeometry:
 
 def points_of(frame: NDArray[np.uint8]) -> tuple[Points, NDArray[np.float32]]:
     """N,2 places at 1280 x 720 and N,128 descriptors."""
-    small = cv2.resize(gray(frame), SIZE)
+    small = gray(np.asarray(cv2.resize(frame, SIZE), np.uint8))
     points, descriptors = _sift().detectAndCompute(small, None)
     if descriptors is None:
         return np.zeros((0, 2)), np.zeros((0, 128), np.float32)
@@ -154,7 +156,7 @@ def matched(
     if len(one[0]) < 2 or len(other[0]) < 2:
         return np.zeros((0, 2)), np.zeros((0, 2))
     cv2.setRNGSeed(0)
-    index = cv2.FlannBasedMatcher({"algorithm": 1, "trees": 5}, {"checks": 50})
+    index = cv2.FlannBasedMatcher()  # OpenCV's own settings, as the released code: four trees, 32 checks
     good = [
         pair[0]
         for pair in index.knnMatch(one[1], other[1], k=2)

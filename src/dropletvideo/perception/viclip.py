@@ -3,9 +3,9 @@
 `viclip_prompt`, and of the row's captions `viclip_camera`, `viclip_main_object`, `viclip_background`, `viclip_style`,
 `viclip_overall` (the dense caption, else the short one): cosine of video and text; no unit, range -1 to 1, in practice
 0.1 to 0.35, higher fits better. None without that text. Eight frames: the middle of each of eight equal parts (of 16
-frames 0, 2, ..., 14), the last repeated in a video of fewer. Source: Wang et al., "InternVid" (arXiv 2307.06942), as
-VBench and MiraBench call it. Fault: texts are cut after 32 tokens, about 25 words; of a dense caption the rest is not
-read.
+frames 0, 2, ..., 14), the last repeated in a video of fewer, resized as bytes without averaging. Source: Wang et al.,
+"InternVid" (arXiv 2307.06942), as VBench and MiraBench call it. Fault: texts are cut after 32 tokens, about 25 words;
+of a dense caption the rest is not read.
 
 Two programs: `video.pt2` takes 1,8,3,224,224 float32 normalised as CLIP's, `text.pt2` 1,32 int64 tokens of CLIP's
 vocabulary filled up with zeros; each gives 1,D. The vocabulary is read from CLIP's folder.
@@ -31,7 +31,7 @@ from dropletvideo.weights import weights_path
 
 WEIGHTS, VOCABULARY = "viclip", "clip-vit-l-14"
 FRAMES, TOKENS, SIDE = 8, 32, 224
-_WAY = Way(by="tensor", method="bicubic", norm=CLIP)
+_WAY = Way(by="bytes", method="bicubic", norm=CLIP)
 CAPTIONS: Mapping[str, tuple[str, ...]] = {
     "viclip_prompt": ("prompt",),
     "viclip_camera": ("camera_caption",),
@@ -66,7 +66,7 @@ class ViClip:
     """
 
     name = "viclip"
-    version = 1
+    version = 2
     reads = ("prompt", *(name for names in list(CAPTIONS.values())[1:] for name in names))
     weights = (WEIGHTS, VOCABULARY)
     needs = Picked()
