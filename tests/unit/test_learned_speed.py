@@ -1,4 +1,4 @@
-"""Protects the count of forward passes: one for each backbone, way of preparing frames and frame, one decode a video."""
+"""Protects the count of forward passes: one for each backbone, way of preparing frames and frame; one decode."""
 
 from __future__ import annotations
 
