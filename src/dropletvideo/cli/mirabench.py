@@ -62,7 +62,7 @@ def table(
     import json
 
     from dropletvideo.errors import RequestError
-    from dropletvideo.evaluate.mirabench_metric import BY_CAPTION
+    from dropletvideo.evaluate.report_tables import caption_means
 
     path = evaluation / "summary.json"
     if not path.is_file():
@@ -70,10 +70,7 @@ def table(
     summary = json.loads(path.read_text(encoding="utf-8"))
     if system not in summary["systems"]:
         raise RequestError(f"--system {system} was not scored: one of {', '.join(summary['systems'])}")
-    found: dict[str, dict[str, Any]] = {}
-    for tables in summary["systems"][system]["tables"].values():
-        for kind, means in tables.get(BY_CAPTION, {}).items():
-            found.setdefault(kind, {}).update(means)
+    found = caption_means(summary["systems"][system]["tables"])
     if not found:
         raise RequestError(f"{path} has no rows with a caption_kind: make the requests by droplet mirabench build")
     if as_json:
@@ -88,8 +85,7 @@ def _print(found: dict[str, dict[str, Any]], columns: list[dict[str, Any]]) -> N
 
     from dropletvideo.evaluate.summary import shown
 
-    kinds: list[str] = [kind for kind in ("short", "dense", "structured") if kind in found]
-    kinds += [kind for kind in found if kind not in kinds]
+    kinds = list(found)
     grid = Table("score", *kinds, title="mean [95 % interval] by kind of caption", title_justify="left")
     for column in columns:
         if any(column["name"] in found[kind] for kind in kinds):

@@ -1,28 +1,27 @@
-"""`report.html`: scores beside baselines and ceiling, motion against M, camera confusion, best and worst videos."""
+"""`report.html`: scores beside baselines and ceiling, motion against M, camera, captions, best and worst videos."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dropletvideo import media
-from dropletvideo.errors import DropletError
-from dropletvideo.evaluate.metric import ScoredRow
-from dropletvideo.evaluate.rows import MODEL, Result, scored_row, scores_of
+from dropletvideo.evaluate.report_tables import add_asked_classes, add_captions, add_changed_pairs
+from dropletvideo.evaluate.report_videos import add_videos
+from dropletvideo.evaluate.rows import MODEL, scores_of
 from dropletvideo.evaluate.score import Evaluation
 from dropletvideo.evaluate.summary import shown, total_columns
 from dropletvideo.pages.charts import Axes, Point
 from dropletvideo.pages.grid import Column, Interval
 from dropletvideo.pages.page import NoteStyle, Page, Tile
-from dropletvideo.pages.pictures import Player
 
 ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
-SHOWN_VIDEOS = 4
-MAX_PLAYER_BYTES = 3_000_000
-PLAYED = ("first_frame_psnr", "compensated_flicker", "camera_f1")
-"""Columns whose best and worst videos play; of the others they are strips, which keeps the page small."""
-STRIP_SIDE = 96
+FLAVOURS = (
+    "Flavours: compat, the published tool's number with its faults; fixed, without the fault; paper, as the paper "
+    "writes it; own, of this project."
+)
+LONGEST_LINE = 26
+SHORT_LABELS = {"real": "real", "frozen": "frozen", "ken_burns": "zoom", "shuffled": "shuffled", "reversed": "reversed"}
 
 
 def write_report(evaluation: Evaluation, path: Path | str, *, title: str = "Evaluation") -> int:
@@ -33,6 +32,9 @@ def write_report(evaluation: Evaluation, path: Path | str, *, title: str = "Eval
     add_absent(page, evaluation.summary)
     add_motion(page, evaluation.summary)
     add_camera(page, evaluation.summary)
+    add_asked_classes(page, evaluation.summary)
+    add_changed_pairs(page, evaluation.summary)
+    add_captions(page, evaluation.summary)
     add_videos(page, evaluation)
     _add_rows(page, evaluation)
     _add_protocol(page, evaluation.summary)
@@ -60,20 +62,31 @@ def add_scores(page: Page, evaluation: Evaluation) -> None:
 
 def add_score_table(page: Page, summary: Mapping[str, Any]) -> None:
     """The table of all scores and systems, and what each metric says."""
-    page.section("Scores beside baselines", "Means; ↑ higher is better, ↓ lower is better.")
+    flavours = {column.get("flavour", "own") for column in summary["columns"]}
+    said = "" if flavours <= {"own"} else f" {FLAVOURS}"
+    page.section("Scores beside baselines", f"Means; ↑ higher is better, ↓ lower is better.{said}")
     systems = summary["systems"]
     short, full = [], []
     for column in summary["columns"]:
         unit = f", {column['unit']}" if column["unit"] else ""
-        label = {"score": f"{column['label']}{unit}{ARROWS[column['better']]}"}
+        label = {
+            "score": _one_line(f"{column['label']}{unit}{ARROWS[column['better']]}"),
+            "flavour": column.get("flavour", "own"),
+        }
         shown_by = {name: _unbroken(found["scores"].get(column["name"]), column) for name, found in systems.items()}
         full.append(label | shown_by)
         short.append(label | {n: text if n == MODEL else text.split("\u00a0")[0] for n, text in shown_by.items()})
-    headings = [Column(key="score"), *(Column(key=name, title=found["label"]) for name, found in systems.items())]
-    page.table(short, headings, caption="The model with its 95 % bootstrap interval, drawn over images or prompts.")
+    headings = [Column(key="score"), *([Column(key="flavour")] if said else [])]
+    brief = [Column(key=name, title=SHORT_LABELS.get(name, found["label"])) for name, found in systems.items()]
+    page.table(
+        short,
+        [*headings, *brief],
+        caption="The model with its 95 % bootstrap interval, drawn over images or prompts.",
+    )
     with page.fold("The same with all intervals"):
-        page.table(full, headings)
-    page.items([f"**{metric['title']}.** {metric['about']}" for metric in summary["metrics"].values()])
+        page.table(full, [*headings, *(Column(key=name, title=found["label"]) for name, found in systems.items())])
+    with page.fold("What each metric says, and what it does not"):
+        page.items([f"**{metric['title']}.** {metric['about']}" for metric in summary["metrics"].values()])
 
 
 def add_motion(page: Page, summary: Mapping[str, Any]) -> None:
@@ -99,10 +112,12 @@ def add_motion(page: Page, summary: Mapping[str, Any]) -> None:
     rows = [_response_row(label, response) for label, response in found.items()]
     page.table(
         rows,
-        [Column(key=key, title=key, digits=3 if key.startswith("M=") else 2) for key in rows[0]],
+        [Column(key=key, title=key, digits=2) for key in rows[0]],
         caption="Ratio: mean motion at the lowest M over that at the highest. Per image: rank correlation with M "
         "(-1 is perfect), and whether motion falls at every step.",
     )
+    levels = [_level_row(label, response) for label, response in found.items()]
+    page.table(levels, [Column(key=key, title=key, digits=3) for key in levels[0]], caption="Mean motion at each M.")
 
 
 def add_camera(page: Page, summary: Mapping[str, Any]) -> None:
@@ -112,11 +127,13 @@ def add_camera(page: Page, summary: Mapping[str, Any]) -> None:
         return
     page.section(
         "Camera moves asked against measured",
-        "F1 over sets of moves; corrected so that the best constant answer has 0 and a perfect camera 1. "
-        "Found: videos asking one move in which that move was measured.",
+        "F1 over sets of moves, order of the moves where several are asked, relative error of the amounts of those "
+        "that were found. Each above the best constant answer: that has 0, a perfect camera 1. Told: share of what "
+        "moves that the judge could name. Found: videos asking one move in which that move was measured.",
     )
     rows = [_camera_row(label, table) for label, table in found.items()]
-    page.table(rows, [Column(key=key, title=key, digits=2) for key in rows[0]])
+    headings = [key for key in rows[0] if any(row[key] is not None for row in rows)]
+    page.table(rows, [Column(key=key, title=key, digits=2) for key in headings], caption=_constant(found))
     model = summary["systems"].get(MODEL, {}).get("tables", {}).get("camera")
     if model is None or not model["single_move"]["by_move"]:
         return
@@ -158,59 +175,32 @@ def add_absent(page: Page, summary: Mapping[str, Any]) -> None:
         page.section("Absent metrics", "They were asked for and cannot run here; nothing stands in their place.")
         rows = [{**each, "gives": ", ".join(each["columns"])} for each in summary["absent"]]
         page.table(rows, ["metric", "gives", "reason"])
-    lines = [
-        {"system": system["label"], "what": each.get("column") or each.get("metric"), **each}
-        for system in summary["systems"].values()
-        for each in (*system["missing"], *system["not_scored"])
-    ]
-    if lines:
+    lacking: dict[tuple[str, str, int], list[str]] = {}
+    for system in summary["systems"].values():
+        for each in (*system["missing"], *system["not_scored"]):
+            place = (system["label"], each["reason"], each["count"])
+            lacking.setdefault(place, []).append(each.get("column") or each["metric"])
+    if lacking:
         page.section("Scores that videos do not have", "They are left out of the means and never count as zero.")
-        page.table(lines, ["system", "what", "reason", "count"])
+        lines = [
+            {"system": _unbroken_text(label), "what": ", ".join(names), "reason": reason, "videos": count}
+            for (label, reason, count), names in lacking.items()
+        ]
+        page.table(lines, ["system", "what", "reason", "videos"])
 
 
-def add_videos(page: Page, evaluation: Evaluation) -> None:
-    """Best and worst videos of the model by each score, and the baselines of one request as strips."""
-    scored = [
-        scored_row(result, evaluation.metrics)
-        for result in evaluation.results
-        if result.system == MODEL and result.error is None
-    ]
-    for column in evaluation.summary["columns"]:
-        ranked = _ranked(scored, column) if column["better"] != "neither" and column["of"] == "video" else []
-        if len(ranked) < 2 or ranked[0].scores[column["name"]] == ranked[-1].scores[column["name"]]:
-            continue  # nothing is better than anything
-        if column["name"] in PLAYED:
-            _add_players(page, ranked, column)
-        else:
-            _add_ends(page, ranked, column)
-    _add_strips(page, evaluation.results)
+def _unbroken_text(text: str) -> str:
+    """A label that stays on one line of its cell."""
+    return text.replace(" ", "\u00a0")
 
 
-def _add_players(page: Page, ranked: Sequence[ScoredRow], column: Mapping[str, Any]) -> None:
-    count = min(SHOWN_VIDEOS, len(ranked) // 2)
-    page.section(f"Best and worst by {column['label']}")
-    page.heading("Best")
-    page.videos(_players(ranked[:count], column))
-    page.heading("Worst")
-    page.videos(_players(ranked[-count:][::-1], column))
-
-
-def _add_ends(page: Page, ranked: Sequence[ScoredRow], column: Mapping[str, Any]) -> None:
-    """The best and the worst video as strips behind a heading."""
-    ends = {"best": ranked[0], "worst": ranked[-1]}
-    strips = {}
-    for name, each in ends.items():
-        try:
-            frames = media.read_video(each.row.video, short_side=STRIP_SIDE).frames
-        except DropletError:
-            continue  # gone since it was scored
-        strips[f"{name}, {each.scores[column['name']]:.{column['decimals']}f}: {each.row.id[:60]}"] = frames
-    with page.fold(f"Best and worst by {column['label']}"):
-        page.strips(strips)
+def _one_line(label: str) -> str:
+    """A label of the first column; a long one may break, so that the table stays narrow."""
+    return _unbroken_text(label) if len(label) <= LONGEST_LINE else label
 
 
 def _unbroken(estimate: Mapping[str, Any] | None, column: Mapping[str, Any]) -> str:
-    return shown(estimate, column).replace(" ", "\u00a0")
+    return _unbroken_text(shown(estimate, column))
 
 
 def _tiles(summary: Mapping[str, Any]) -> list[Tile]:
@@ -246,7 +236,7 @@ def _add_failures(page: Page, summary: Mapping[str, Any]) -> None:
         for failure in (*system["failures"], *system["judge_failures"])
     ]
     if failures:
-        page.heading("Videos without a score")
+        page.heading("Videos without a score, or without all of them")
         page.table(failures, ["system", "id", "judge", "reason"])
 
 
@@ -259,22 +249,44 @@ def _points(response: Mapping[str, Any]) -> list[Point]:
 
 
 def _response_row(label: str, response: Mapping[str, Any]) -> dict[str, Any]:
-    row: dict[str, Any] = {"system": label}
-    row[f"ratio {response['low_motion']:g} / {response['high_motion']:g}"] = _cell(response["ratio"])
-    row["rank correlation"] = _cell(response["spearman"])
-    row["falls at every step"] = _cell(response["falling_share"])
+    return {
+        "system": _unbroken_text(label),
+        f"ratio {response['low_motion']:g} / {response['high_motion']:g}": _cell(response["ratio"]),
+        "rank correlation": _cell(response["spearman"]),
+        "falls at every step": _cell(response["falling_share"]),
+    }
+
+
+def _level_row(label: str, response: Mapping[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {"system": _unbroken_text(label)}
     return row | {f"M={level['motion']:g}": _cell(level) for level in response["levels"]}
 
 
 def _camera_row(label: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    order, amount = table.get("order") or {}, table.get("amount") or {}
     return {
-        "system": label,
+        "system": _unbroken_text(label),
         "F1": table["f1"],
-        "F1 corrected": table["f1_chance_corrected"],
-        "best constant answer": " + ".join(table["best_constant_policy"]["moves"]),
-        "its F1": table["best_constant_policy"]["f1"],
+        "F1 above constant": table["f1_chance_corrected"],
+        "order": order.get("order"),
+        "order above constant": order.get("corrected"),
+        "amount error": amount.get("error"),
+        "amount above constant": amount.get("corrected"),
+        "told": table.get("coverage"),
         "found": _cell(table["single_move"]["found"]),
     }
+
+
+def _constant(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """What the best constant answers are; they follow from what was asked."""
+    table = next(iter(found.values()))
+    policy, order, amount = table["best_constant_policy"], table.get("order") or {}, table.get("amount") or {}
+    said = [f"Best constant answer: {' + '.join(policy['moves'])}, F1 {policy['f1']:.2f}."]
+    if order.get("constant") is not None:
+        said.append(f"Of the order: {', '.join(order['constant_sequence'])}, {order['constant']:.2f}.")
+    if amount.get("constant_error") is not None:
+        said.append(f"Of the amounts: the median that is asked of each move, error {amount['constant_error']:.2f}.")
+    return " ".join(said)
 
 
 def _move_row(move: str, cells: Mapping[str, Any]) -> dict[str, Any]:
@@ -287,42 +299,6 @@ def _cell(estimate: Mapping[str, Any]) -> Interval | float | None:
         value: float | None = estimate["value"]
         return value
     return Interval(estimate["value"], estimate["low"], estimate["high"])
-
-
-def _ranked(scored: Sequence[ScoredRow], column: Mapping[str, Any]) -> list[ScoredRow]:
-    """Rows that have this score, best first."""
-    sign = -1.0 if column["better"] == "higher" else 1.0
-    keyed = [(value, each) for each in scored if (value := each.scores.get(column["name"])) is not None]
-    return [each for _, each in sorted(keyed, key=lambda pair: (sign * pair[0], pair[1].row.id))]
-
-
-def _players(rows: Sequence[ScoredRow], column: Mapping[str, Any]) -> list[Player]:
-    players = []
-    for each in rows:
-        if each.row.video.stat().st_size > MAX_PLAYER_BYTES:
-            continue
-        value = each.scores[column["name"]]
-        motion = "" if each.row.motion is None else f" · M={each.row.motion:g}"
-        asked = f" · asked {', '.join(each.row.moves)}" if each.row.moves else ""
-        found = f", measured {', '.join(each.measures.get('camera_moves') or ['none'])}" if each.row.moves else ""
-        note = f"{value:.{column['decimals']}f} {column['unit']}{motion}{asked}{found}"
-        players.append(Player(video=each.row.video, caption=each.row.id, note=note))
-    return players
-
-
-def _add_strips(page: Page, results: Sequence[Result]) -> None:
-    """The first scored video and its baselines as strips, so that a reader sees what the baselines are."""
-    first = next((result.row.id for result in results if result.system == MODEL and result.error is None), None)
-    strips = {}
-    for result in results:
-        if result.row.id == first and result.error is None:
-            try:
-                strips[result.system] = media.read_video(result.row.video).frames
-            except DropletError:
-                continue
-    if strips:
-        page.section("One request and its baselines", f"`{first}`, time from left to right.")
-        page.strips(strips)
 
 
 def _add_rows(page: Page, evaluation: Evaluation) -> None:

@@ -53,11 +53,15 @@ def _missing(summary: Mapping[str, Any]) -> Iterator[str]:
     reasons: dict[str, str] = {}
     for each in _model(summary).get("missing", ()):
         reasons.setdefault(each["column"], each["reason"])
+    alike: dict[tuple[int, int, str], list[str]] = {}
     for name, estimate in _model(summary).get("scores", {}).items():
         if estimate["missing"]:
             total = estimate["missing"] + estimate["count"]
             why = f" ({reasons[name]})" if name in reasons else ""
-            yield f"{labels[name]} is missing for {estimate['missing']} of {total} videos{why}; they are left out."
+            alike.setdefault((estimate["missing"], total, why), []).append(labels[name])
+    for (missing, total, why), names in alike.items():
+        is_are = "is" if len(names) == 1 else "are"
+        yield f"{', '.join(names)} {is_are} missing for {missing} of {total} videos{why}; they are left out."
     for each in _model(summary).get("not_scored", ()):
         yield f"{each['metric']} is not scored for {each['count']} videos: {each['reason']}."
 
