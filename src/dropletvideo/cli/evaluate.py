@@ -93,7 +93,7 @@ def validate_metrics(
     metric: Annotated[
         list[str] | None, typer.Option("--metric", "--metrics", help="only these: a,b or given again")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="rendered clips for each camera move")] = 1,
+    count: Annotated[int, typer.Option(min=1, help="rendered clips for each camera move")] = 3,
     levels: Annotated[int, typer.Option(min=2, help="sizes of each fault beside none")] = 4,
     seed: Annotated[int, typer.Option(help="first scene seed")] = 1_100_000,
     workers: Annotated[int, typer.Option(min=1, help="processes that render and measure")] = 1,
@@ -103,13 +103,14 @@ def validate_metrics(
 
     Example: droplet evaluate validate --out validation --workers 2
 
-    Exit code 3 says that some claims do not hold.
+    A run that was stopped goes on in the same folder. Exit code 3 says that some claims do not hold.
     """
     import json
 
     from dropletvideo import runtime
+    from dropletvideo.evaluate.faulty_videos import ValidationConfig
     from dropletvideo.evaluate.score import EvaluateConfig
-    from dropletvideo.evaluate.validation import ValidationConfig, validate
+    from dropletvideo.evaluate.validation import validate
     from dropletvideo.evaluate.validation_page import markdown, write_validation
 
     runtime.set_up_logging()
@@ -124,7 +125,8 @@ def validate_metrics(
     else:
         typer.echo(f"{len(found['claims']) - len(broken)} of {len(found['claims'])} claims hold")
         for claim in broken:
-            typer.echo(f"does not hold: {claim['column']} {claim['wanted']} under {claim['fault']}")
+            sure = "" if claim["is_sure"] else f" (not sure: {claim['sure']:.0%} of draws of {claim['clips']} clips)"
+            typer.echo(f"does not hold: {claim['column']} {claim['wanted']} under {claim['fault']}{sure}")
     typer.echo(str(out / "validation.html"), err=True)
     if broken:
         raise typer.Exit(3)
