@@ -1,11 +1,14 @@
 """How well the camera judge names moves of rendered shots: precision, recall and F1 per move, classes, cost.
 
     python benchmarks/camera_accuracy.py --preset validation --first-seed 1000000 --count 60
+    python benchmarks/camera_accuracy.py --first-seed 1000000 1100000 --count 60 100 --keep renders
     python benchmarks/camera_accuracy.py --preset training --first-seed 1000000 --count 100
 
 `validation` shots are rendered at their own shape (short side at most 256), compressed with their own crf and sampled
 at 8 frames per second. `training` shots are filmed like generated videos: 17 frames of 64x64 sampled at M of 4 to 16,
-taken as 8 frames per second, every other one slightly blurred. Prints JSON rows.
+taken as 8 frames per second, every other one slightly blurred. Prints JSON rows: of every range of seeds, and, where
+there are several, of all shots together; `f1_interval` holds 95 % of F1 over shots drawn again. `--keep` is a folder
+for the rendered clips, which no judge changes.
 
 Group `all` and `class_accuracy` count every shot. Where the judge cannot tell which of two moves runs, that counts as a
 miss, unless the truth itself is ambiguous (`camera_difficulty.ambiguous`, a rule on depth and motion that knows nothing
@@ -20,6 +23,7 @@ from __future__ import annotations
 import argparse
 import collections
 import json
+import pickle
 import platform
 import sys
 import tempfile
@@ -44,6 +48,7 @@ from dropletvideo.world.shot import draw_shot
 
 RATE = 8.0
 MOTIONS = (4, 6, 8, 12, 16)
+RESAMPLES = 2000
 DECIDABLE = f"decidable: travel with parallax of {PARALLAX_PX:g} px or more"
 
 
@@ -112,6 +117,14 @@ def rates(hits, true, found):
     }
 
 
+def interval(shots):
+    """2.5th and 97.5th percentile of F1 over shots drawn again; `shots` are hits, true and found moves of each."""
+    drawn = np.random.default_rng(0).integers(0, len(shots), (RESAMPLES, len(shots)))
+    hits, true, found = np.array(shots)[drawn].sum(axis=1).T
+    low, high = np.percentile(2 * hits / np.maximum(true + found, 1), [2.5, 97.5])
+    return [round(float(low), 3), round(float(high), 3)]
+
+
 def credited(true, columns, camera_class, twins):
     """Names and class that count as found: of unclear times those that are ambiguous in truth (`twins`)."""
     found = set(columns["camera_moves"])
@@ -129,7 +142,7 @@ class Tally:
 
     def __init__(self):
         self.moves = collections.defaultdict(lambda: [0, 0, 0])
-        self.groups = collections.defaultdict(lambda: [0, 0, 0])
+        self.groups = collections.defaultdict(list)
         self.classes = collections.Counter()
         self.by_group = collections.defaultdict(list)
         self.single = collections.defaultdict(list)
@@ -159,8 +172,7 @@ class Tally:
         for move in true | found:
             self._count(self.moves[move], move, true, found)
         for group in ("all", *(name for name, is_so in hard.items() if is_so)):
-            for move in true | found:
-                self._count(self.groups[group], move, true, found)
+            self.groups[group].append((len(true & found), len(true), len(found)))
             if classes[0] is not None:
                 self.by_group[group].append(classes)
         if classes[0] is not None:
@@ -179,7 +191,8 @@ class Tally:
         """Result rows."""
         for move, counts in sorted(self.moves.items()):
             yield {"move": move, **rates(*counts)}
-        for group, counts in self.groups.items():
+        for group, shots in self.groups.items():
+            counts = [sum(column) for column in zip(*shots, strict=True)]
             classes = self.by_group[group]
             right = sum(wanted == found for wanted, found in classes)
             told = {"class_accuracy": round(right / len(classes), 3), "clips": len(classes)} if classes else {}
@@ -187,7 +200,11 @@ class Tally:
             uncredited = {"f1": rates(*self.uncredited[group])["f1"]}
             if classes:
                 uncredited["class_accuracy"] = round(float(np.mean(self.uncredited_classes[group])), 3)
-            more = {"uncredited": uncredited, "coverage": round(named / answers, 3) if answers else None}
+            more = {
+                "f1_interval": interval(shots),
+                "uncredited": uncredited,
+                "coverage": round(named / answers, 3) if answers else None,
+            }
             yield {"group": group, **rates(*counts), **told, **more}
         for true in CAMERA_CLASSES:
             row = {str(found): count for (wanted, found), count in self.classes.items() if wanted == true}
@@ -214,32 +231,58 @@ def by_quartile(clips):
         yield moves, columns, camera_class, hard
 
 
+def kept(make, seed, folder):
+    """The clip of a seed, from `folder` if it was rendered before."""
+    if folder is None:
+        return make(seed)
+    path = folder / f"{make.__name__}_{seed}.pickle"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pickle.dumps(make(seed)))
+    return pickle.loads(path.read_bytes())
+
+
+def measured(make, seeds, folder):
+    """Truth, columns and conditions of every seed, with what it cost."""
+    shots = []
+    for seed in seeds:
+        (frames, row), times, moves, camera_class, hard = kept(make, seed, folder)
+        columns, cost = judged(frames, row, times)
+        shots.append((moves, columns, camera_class, hard, cost))
+    return shots
+
+
+def result_rows(shots):
+    """Rows of some shots taken together, quartiles of difficulty among them."""
+    tally = Tally()
+    for clip in by_quartile([(*clip, dict(hard)) for *clip, hard, _ in shots]):
+        tally.add(*clip)
+    quartiles = [round(float(value), 1) for value in np.percentile([cost for *_, cost in shots], [25, 50, 75])]
+    return [*tally.rows(), {"clips": len(shots), "cpu_ms_per_pair_quartiles": quartiles}]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", choices=("validation", "training"), default="validation")
-    parser.add_argument("--first-seed", type=int, default=1_000_000)
-    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--first-seed", type=int, nargs="+", default=[1_000_000])
+    parser.add_argument("--count", type=int, nargs="+", default=[60], help="one for each first seed")
+    parser.add_argument("--keep", type=Path, help="folder of rendered clips")
     parser.add_argument("--out", type=Path, help="append the rows to this JSONL file")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     make = validation_clip if options.preset == "validation" else generated_clip
-    tally, costs, clips = Tally(), [], []
-    for seed in range(options.first_seed, options.first_seed + options.count):
-        (frames, row), times, moves, camera_class, hard = make(seed)
-        columns, cost = judged(frames, row, times)
-        clips.append((moves, columns, camera_class, hard))
-        costs.append(cost)
-    for clip in by_quartile(clips):
-        tally.add(*clip)
-    quartiles = [round(float(value), 1) for value in np.percentile(costs, [25, 50, 75])]
-    rows = [*tally.rows(), {"clips": options.count, "cpu_ms_per_pair_quartiles": quartiles}]
+    ranges = [range(first, first + count) for first, count in zip(options.first_seed, options.count, strict=True)]
+    runs = {f"{seeds[0]}-{seeds[-1]}": measured(make, seeds, options.keep) for seeds in ranges}
+    if len(runs) > 1:
+        runs["all"] = [shot for shots in runs.values() for shot in shots]
     taken = {
         "preset": options.preset,
         "command": " ".join(["python", *sys.argv]),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": platform.machine(),
+        "judge_version": CameraJudge.version,
     }
-    for row in rows:
+    for row in [{"seeds": seeds} | row for seeds, shots in runs.items() for row in result_rows(shots)]:
         line = json.dumps(row | taken)
         print(line)
         if options.out:

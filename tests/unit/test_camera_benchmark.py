@@ -65,3 +65,29 @@ def test_cannot_tell_is_right_only_where_the_truth_is_ambiguous(accuracy):
     assert accuracy.credited({"truck_left"}, wrong, "C4", twins) == ({"pan_left"}, "C2")
     silent = columns([], [], None)
     assert accuracy.credited({"truck_left"}, silent, "C4", twins) == (set(), None)
+
+
+def test_shots_of_several_runs_count_as_one_and_quartiles_are_taken_among_all(accuracy):
+    def shot(difficulty, moves):
+        hard = {"difficulty": difficulty, "ambiguous": {}}
+        return ["pan_left"], columns(moves, [], "C2"), "C2", hard, 5.0
+
+    first, second = [shot(k, ["pan_left"]) for k in range(8)], [shot(8 + k, ["tilt_up"]) for k in range(8)]
+    rows = {row["group"]: row for row in accuracy.result_rows([*first, *second]) if "group" in row}
+    assert rows["all"]["f1"] == 0.5
+    low, high = rows["all"]["f1_interval"]
+    assert 0.2 < low < 0.5 < high < 0.8
+    assert [rows[f"difficulty quartile {k} of 4"]["f1"] for k in (1, 2, 3, 4)] == [1.0, 1.0, 0.0, 0.0]
+    assert rows["difficulty quartile 1 of 4"]["f1_interval"] == [1.0, 1.0]
+    assert {row["f1"] for row in accuracy.result_rows(second) if "quartile" in row.get("group", "")} == {0.0}
+
+
+def test_a_kept_clip_is_not_rendered_again(accuracy, tmp_path):
+    made = []
+
+    def clip(seed):
+        made.append(seed)
+        return seed, "frames"
+
+    assert accuracy.kept(clip, 7, tmp_path) == accuracy.kept(clip, 7, tmp_path) == (7, "frames")
+    assert made == [7]
