@@ -14,7 +14,7 @@ from dropletvideo.evaluate.expected import EXPECTED, INVARIANT, REASONS, UNCLAIM
 from dropletvideo.evaluate.faulty_videos import ValidationConfig, write_faulty_videos
 from dropletvideo.evaluate.metric import load_metrics
 from dropletvideo.evaluate.score import EvaluateConfig
-from dropletvideo.evaluate.validation import validate
+from dropletvideo.evaluate.validation import row_of, validate
 from dropletvideo.evaluate.validation_page import mark_of, markdown, write_validation
 from dropletvideo.world.inconsistency import warped
 
@@ -168,8 +168,12 @@ def test_claims_hold_on_a_rendered_clip(tmp_path):
     assert [each for each in wanted if not verdicts[each]] == []
     assert np.mean(list(verdicts.values())) > 0.75
     assert json.loads((tmp_path / "validation.json").read_text())["clips_with_faults"]["move"] == 1
+    row = row_of(found)
+    assert (row["claims"], row["hold"]) == (len(verdicts), sum(verdicts.values()))
+    assert len(row["broken"]) == row["claims"] - row["hold"]
+    assert row["hold_and_sure"] == row["fail_and_sure"] == 0, "one clip is not sure"
     assert write_validation(found, tmp_path / "page.html") > 5000
-    assert "| `geometry_error_px` | ↑~ | ↑~ |" in markdown(found), "one clip is not sure"
+    assert "| `geometry_error_px` | ↑~ | ↑~ |" in markdown(found)
 
 
 def test_a_warp_of_no_size_is_the_shot_itself():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -97,6 +98,7 @@ def validate_metrics(
     levels: Annotated[int, typer.Option(min=2, help="sizes of each fault beside none")] = 4,
     seed: Annotated[int, typer.Option(help="first scene seed")] = 1_100_000,
     workers: Annotated[int, typer.Option(min=1, help="processes that render and measure")] = 1,
+    row: Annotated[Path | None, typer.Option(help="append what was found to this JSONL file, as one line")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print all claims as JSON")] = False,
 ) -> None:
     """Hold the metrics against rendered truth with injected faults: do they react where they must, and only there?
@@ -110,8 +112,9 @@ def validate_metrics(
     from dropletvideo import runtime
     from dropletvideo.evaluate.faulty_videos import ValidationConfig
     from dropletvideo.evaluate.score import EvaluateConfig
-    from dropletvideo.evaluate.validation import validate
+    from dropletvideo.evaluate.validation import row_of, validate
     from dropletvideo.evaluate.validation_page import markdown, write_validation
+    from dropletvideo.files import JsonLines
 
     runtime.set_up_logging()
     names = _names(metric) if metric else None
@@ -119,6 +122,9 @@ def validate_metrics(
     found = validate(out, config, EvaluateConfig(metrics=names, workers=workers))
     write_validation(found, out / "validation.html")
     (out / "validation.md").write_text(markdown(found), encoding="utf-8")
+    if row:
+        command = " ".join(["droplet", *sys.argv[1:]])
+        JsonLines(row).append({"command": command, "machine": runtime.machine(), **row_of(found)})
     broken = [claim for claim in found["claims"] if not claim["holds"]]
     if as_json:
         typer.echo(json.dumps(found, default=str))

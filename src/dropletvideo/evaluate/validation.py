@@ -6,6 +6,7 @@ manifest; `claims.py` holds the scores to what `expected.py` claims. A run that 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,3 +59,18 @@ def scored_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
         for result in evaluation.results
         if result.error is None
     ]
+
+
+def row_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What `validate` found as one line of results: counts, the claims that do not hold, and zero-fault values."""
+    claims = found["claims"]
+    told = ("fault", "column", "wanted", "spearman", "change", "change_low", "change_high", "floor", "keeps_to")
+    return {
+        **{name: found[name] for name in ("videos", "clips", "clips_with_faults", "failed", "seed", "levels", "size")},
+        "claims": len(claims),
+        "hold": sum(claim["holds"] for claim in claims),
+        "hold_and_sure": sum(claim["holds"] and claim["is_sure"] for claim in claims),
+        "fail_and_sure": sum(not claim["holds"] and claim["is_sure"] for claim in claims),
+        "broken": [{name: claim[name] for name in (*told, "sure", "clips")} for claim in claims if not claim["holds"]],
+        "zero": found["zero"],
+    }
