@@ -9,6 +9,7 @@ from dropletvideo import media
 from dropletvideo.evaluate.manifest import CameraAsk, ManifestRow
 from dropletvideo.evaluate.metric import Column, ScoredRow
 from dropletvideo.evaluate.report import add_camera, add_score_table
+from dropletvideo.evaluate.report_suites import add_suites, total_tiles
 from dropletvideo.evaluate.report_tables import add_asked_classes, add_captions, add_changed_pairs, caption_means
 from dropletvideo.evaluate.report_videos import _add_players, _players, _strip
 from dropletvideo.evaluate.rows import MODEL
@@ -131,3 +132,31 @@ def test_scores_that_are_missing_for_one_reason_are_one_sentence():
     assert [line for line in found if "missing" in line] == [
         "a, b are missing for 2 of 2 videos (the judge x failed: y); they are left out."
     ]
+
+
+def test_a_suite_has_a_table_for_each_flavour_and_its_total_stands_beside_a_frozen_picture():
+    columns = [column("a", "compat") | {"official": "A-1"}, column("a_fixed", "fixed")]
+    scores = {"a": estimate(0.25), "a_fixed": estimate(0.5)}
+    summary = summary_of({}, columns, scores)
+    model = summary["systems"][MODEL]
+    frozen = model | {"label": "frozen picture", "totals": {"s": {"total": estimate(87.58)}}}
+    real = model | {"scores": {}, "totals": {"s": {"total": estimate(None)}}}
+    model["totals"] = {"s": {"total": estimate(85.5)}}
+    summary["systems"] |= {"frozen": frozen, "real": real}
+    suite = {"title": "Suite", "about": "", "columns": ["a", "a_fixed", "b"], "absent": ["b"]}
+    summary["suites"] = {"s": suite | {"total_labels": {"total": "total score"}}}
+    page = html(add_suites, summary)
+    assert page.count(">A-1<") == 2  # the published name heads both flavours
+    assert page.index(">Compat<") < page.index(">0.25<") < page.index(">Fixed<") < page.index(">0.50<")
+    assert "no part of any total: b." in page
+    assert ">real<" not in page  # nothing was scored: no row of dashes
+    (tile,) = total_tiles(summary)
+    assert (tile.value, tile.note) == ("85.50", "a frozen picture has 87.58")
+
+
+def test_long_names_stand_below_one_another():
+    columns = [column("a", "compat") | {"official": "Temporal Consistency"}, column("b", "compat")]
+    summary = summary_of({}, columns, {"a": estimate(0.25), "b": estimate(0.5)})
+    summary["suites"] = {"s": {"title": "S", "about": "", "columns": ["a", "b"], "absent": ["c"], "total_labels": {}}}
+    page = html(add_suites, summary)
+    assert page.index(">Temporal Consistency<") < page.index(">0.25<") < page.index(">b<") < page.index(">0.50<")

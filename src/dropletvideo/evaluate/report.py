@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dropletvideo.evaluate.report_suites import add_suites, scored_systems, short_label, total_tiles
 from dropletvideo.evaluate.report_tables import add_asked_classes, add_captions, add_changed_pairs
 from dropletvideo.evaluate.report_videos import add_videos
 from dropletvideo.evaluate.rows import MODEL, scores_of
 from dropletvideo.evaluate.score import Evaluation
-from dropletvideo.evaluate.summary import shown, total_columns
+from dropletvideo.evaluate.summary import shown
 from dropletvideo.pages.charts import Axes, Point
 from dropletvideo.pages.grid import Column, Interval
 from dropletvideo.pages.page import NoteStyle, Page, Tile
@@ -21,7 +22,6 @@ FLAVOURS = (
     "writes it; own, of this project."
 )
 LONGEST_LINE = 26
-SHORT_LABELS = {"real": "real", "frozen": "frozen", "ken_burns": "zoom", "shuffled": "shuffled", "reversed": "reversed"}
 
 
 def write_report(evaluation: Evaluation, path: Path | str, *, title: str = "Evaluation") -> int:
@@ -65,7 +65,7 @@ def add_score_table(page: Page, summary: Mapping[str, Any]) -> None:
     flavours = {column.get("flavour", "own") for column in summary["columns"]}
     said = "" if flavours <= {"own"} else f" {FLAVOURS}"
     page.section("Scores beside baselines", f"Means; ↑ higher is better, ↓ lower is better.{said}")
-    systems = summary["systems"]
+    systems = scored_systems(summary)
     short, full = [], []
     for column in summary["columns"]:
         unit = f", {column['unit']}" if column["unit"] else ""
@@ -77,7 +77,7 @@ def add_score_table(page: Page, summary: Mapping[str, Any]) -> None:
         full.append(label | shown_by)
         short.append(label | {n: text if n == MODEL else text.split("\u00a0")[0] for n, text in shown_by.items()})
     headings = [Column(key="score"), *([Column(key="flavour")] if said else [])]
-    brief = [Column(key=name, title=SHORT_LABELS.get(name, found["label"])) for name, found in systems.items()]
+    brief = [Column(key=name, title=short_label(name)) for name in systems]
     page.table(
         short,
         [*headings, *brief],
@@ -149,26 +149,6 @@ def add_camera(page: Page, summary: Mapping[str, Any]) -> None:
     )
 
 
-def add_suites(page: Page, summary: Mapping[str, Any]) -> None:
-    """The table of each suite in its own order with its totals, and what is absent from it."""
-    columns = {column["name"]: column for column in summary["columns"]}
-    for name, suite in summary["suites"].items():
-        totals = [column for column in total_columns(summary) if column["suite"] == name]
-        if not totals and len(summary["suites"]) == 1 and not suite["absent"]:
-            continue  # its table would repeat the one of all scores
-        page.section(suite["title"], suite["about"])
-        shown_columns = [columns[each] for each in suite["columns"] if each in columns]
-        rows = []
-        for found in summary["systems"].values():
-            row = {"system": found["label"]}
-            row |= {c["name"]: shown(found["scores"].get(c["name"]), c).split(" ")[0] for c in shown_columns}
-            rows.append(row | {t["name"]: _unbroken(found["totals"][name].get(t["name"]), t) for t in totals})
-        headings = [Column(key=c["name"], title=c.get("official") or c["label"]) for c in (*shown_columns, *totals)]
-        page.table(rows, [Column(key="system"), *headings])
-        if suite["absent"]:
-            page.note(f"Absent, and so no part of any total: {', '.join(suite['absent'])}.", "warning")
-
-
 def add_absent(page: Page, summary: Mapping[str, Any]) -> None:
     """Metrics that were asked for and did not run, with the reason; and scores that single videos do not have."""
     if summary["absent"]:
@@ -224,6 +204,7 @@ def _tiles(summary: Mapping[str, Any]) -> list[Tile]:
     if camera and camera["single_move"]["found"]["value"] is not None:
         found = camera["single_move"]["found"]
         tiles.append(Tile(label="single moves found", value=f"{found['value']:.0%}", note=f"{found['count']} videos"))
+    tiles += total_tiles(summary)
     failed = sum(system["failed"] for system in summary["systems"].values())
     tiles.append(Tile(label="videos without a score", value=failed, style="warning" if failed else "good"))
     return tiles
@@ -340,5 +321,5 @@ def _flat(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_flat(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_flat(item) for item in value)
-    return str(value)
+        return ", ".join(_flat(item) for item in value) or "–"
+    return str(value) if value not in (None, "") else "–"

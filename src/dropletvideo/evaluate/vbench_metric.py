@@ -82,6 +82,6 @@ def columns_of(name: str, title: str, *, pooled: str | None = None) -> tuple[Col
             official=SHORT[name],
         ),
         Column(
-            name=column(name, "fixed"), label=f"{title}, fixed", unit="", better="higher", decimals=4, flavour="fixed"
+            name=column(name, "fixed"), label=f"{title} (fixed)", unit="", better="higher", decimals=4, flavour="fixed"
         ),
     )

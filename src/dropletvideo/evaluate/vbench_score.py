@@ -87,5 +87,5 @@ def suite_totals(means: Mapping[str, float | None]) -> dict[str, float | None]:
 
 SUITE_COLUMNS = tuple(column(dimension, flavour) for flavour in ("compat", "fixed") for dimension in DIMENSIONS)
 SUITE_LABELS: Mapping[str, str] = MappingProxyType(
-    {**TOTALS, **{f"{name}_fixed": f"{label}, fixed" for name, label in TOTALS.items()}}
+    {**TOTALS, **{f"{name}_fixed": f"{label} (fixed)" for name, label in TOTALS.items()}}
 )

@@ -21,7 +21,7 @@ _SCORES = (
     ),
     MiraScore(
         name="mira_dynamic_degree_paper",
-        label="dynamic degree, paper",
+        label="dynamic degree (paper)",
         measure="raft_mean_px",
         unit="px",
         decimals=2,

@@ -33,7 +33,7 @@ _SCORES = (
     ),
     MiraScore(
         name="mira_geometry_mae_fixed",
-        label="3-D mean error, fixed",
+        label="3-D mean error (fixed)",
         measure="geometry_mae_px",
         unit="px",
         better="lower",
@@ -41,7 +41,7 @@ _SCORES = (
     ),
     MiraScore(
         name="mira_geometry_rmse_fixed",
-        label="3-D RMSE, fixed",
+        label="3-D RMSE (fixed)",
         measure="geometry_rmse_px",
         unit="px",
         better="lower",

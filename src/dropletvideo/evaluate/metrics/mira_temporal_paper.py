@@ -14,9 +14,9 @@ from dropletvideo.perception.motion_smoothness import MotionSmoothness
 from dropletvideo.perception.similarity import FrameSimilarity
 
 _MEASURES = {
-    "mira_dino_paper": ("DINO temporal consistency, paper", "subject_picture_adjacent"),
-    "mira_clip_paper": ("CLIP temporal consistency, paper", "background_picture_adjacent"),
-    "mira_smoothness_paper": ("temporal motion smoothness, paper", "motion_smoothness"),
+    "mira_dino_paper": ("DINO temporal consistency (paper)", "subject_picture_adjacent"),
+    "mira_clip_paper": ("CLIP temporal consistency (paper)", "background_picture_adjacent"),
+    "mira_smoothness_paper": ("temporal motion smoothness (paper)", "motion_smoothness"),
 }
 _SCORES = tuple(
     MiraScore(

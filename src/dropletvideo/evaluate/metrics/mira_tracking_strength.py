@@ -12,7 +12,7 @@ from dropletvideo.perception.grid_tracks import GridTracks
 _SCORES = (
     MiraScore(
         name="mira_tracking_strength_paper",
-        label="tracking strength, paper",
+        label="tracking strength (paper)",
         measure="tracking_strength",
         unit="px",
         decimals=2,
