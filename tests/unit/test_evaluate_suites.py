@@ -23,6 +23,7 @@ from dropletvideo.evaluate.metric import Column, Metric
 from dropletvideo.evaluate.rows import MODEL, Result
 from dropletvideo.evaluate.score import EvaluateConfig, evaluate_manifest
 from dropletvideo.evaluate.suite import Suite
+from dropletvideo.evaluate.suites.mirabench import PAPER
 from dropletvideo.evaluate.summary import summarise
 from dropletvideo.evaluate.totals import total_estimates
 from dropletvideo.perception.judge import Frames
@@ -303,6 +304,17 @@ def test_unknown_suites_and_profiles_are_refused():
         EvaluateConfig(suite="beauty").load_metrics()
     with pytest.raises(ValueError, match="permissive"):
         EvaluateConfig(profile="free")
+
+
+def test_a_flavour_that_no_metric_has_names_those_that_there_are():
+    with pytest.raises(ConfigError, match="no column is paper: these metrics have own"):
+        EvaluateConfig(suite="truth", flavours=("paper",)).load_metrics()
+    names = {
+        column.name
+        for metric in EvaluateConfig(suite="mirabench", flavours=("paper",)).load_metrics()
+        for column in metric.columns
+    }
+    assert names == set(PAPER)
 
 
 def test_a_suite_takes_the_metrics_that_name_it():

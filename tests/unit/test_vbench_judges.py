@@ -307,8 +307,8 @@ def manifest(tmp_path):
     return tmp_path / "manifest.jsonl"
 
 
-def run(manifest, suite="vbench-i2v"):
-    config = EvaluateConfig(suite=suite, baselines=(), timeout_seconds=None)
+def run(manifest, suite="vbench-i2v", flavours=None):
+    config = EvaluateConfig(suite=suite, flavours=flavours, baselines=(), timeout_seconds=None)
     return evaluate_manifest(manifest, manifest.parent / "evaluation", config)
 
 
@@ -349,6 +349,25 @@ def test_ten_columns_in_one_decode_with_one_forward_per_backbone_and_frame(manif
     means = {dimension: scores[column(dimension)]["value"] for dimension in DIMENSIONS}
     assert system["totals"]["vbench-i2v"]["total"]["value"] == pytest.approx(totals(means)["total"])
     assert system["totals"]["vbench-i2v"]["total_fixed"]["value"] is not None
+
+
+def test_one_flavour_costs_its_own_passes_alone_and_has_its_own_total(manifest, forwards):
+    evaluation = run(manifest, flavours=("compat",))
+    assert forwards == {
+        "dino-vit-b-16": 2 * FRAMES + 1,  # the square in the middle and the whole frame, no third way
+        "clip-vit-b-32": FRAMES,
+        "clip-vit-l-14": FRAMES,
+        "dreamsim": FRAMES + 1,
+    }
+    summary = evaluation.summary
+    assert {each["name"] for each in summary["columns"]} == {column(dimension) for dimension in DIMENSIONS}
+    suite = summary["suites"]["vbench-i2v"]
+    assert suite["absent"] == []
+    assert list(suite["total_labels"]) == ["i2v", "quality", "total"]
+    assert summary["systems"]["model"]["totals"]["vbench-i2v"]["total"]["value"] is not None
+    both = run(manifest)
+    assert forwards["clip-vit-l-14"] == 2 * FRAMES  # the other flavour adds what is new
+    assert both.summary["systems"]["model"]["scores"][column("dynamic_degree")]["value"] == 0.0
 
 
 def test_results_in_the_published_format_have_what_each_dimension_writes(manifest):

@@ -30,6 +30,10 @@ def evaluate(  # noqa: PLR0917 - one option each
     metric: Annotated[
         list[str] | None, typer.Option("--metric", "--metrics", help="these metrics instead: a,b or given again")
     ] = None,
+    flavour: Annotated[
+        list[str] | None,
+        typer.Option(help="only columns of this flavour and what they need: compat, fixed, paper or own; a,b or again"),
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="folder of pretrained files [default: DROPLET_WEIGHTS, or the cache]")
     ] = None,
@@ -69,6 +73,7 @@ def evaluate(  # noqa: PLR0917 - one option each
     chosen |= {"ray_address": ray_address}
     chosen |= {} if baselines else {"baselines": ()}
     chosen |= {"metrics": _names(metric)} if metric else {}
+    chosen |= {"flavours": _names(flavour)} if flavour else {}
     config = _config(chosen)
     folder = out or manifest.parent / "evaluation"
     if dry_run:

@@ -23,7 +23,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -53,6 +53,7 @@ class Column:
         flavour: compat (the published tool's numbers, its faults kept), fixed (without its fault), paper (as the paper
             writes it, where the tool differs), own; None takes the metric's.
         official: the published name of the column ("I2V-S"), where it has one.
+        judges: names of those of the metric's judges that it needs; empty for all of them.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Column:
     weight: str | None = None
     flavour: Flavour | None = None
     official: str = ""
+    judges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +155,27 @@ class Metric:
         """Why a row that is asked cannot be scored, by what it does not hold; empty when it can."""
         return next((f"the row has no {name}" for name in self.requires if not getattr(row, name)), "")
 
+    def only(self, flavours: Sequence[Flavour]) -> Metric | None:
+        """The metric with its columns of these flavours and the judges that they need; None where it has none."""
+        kept = tuple(column for column in self.columns if (column.flavour or self.flavour) in flavours)
+        if not kept:
+            return None
+        names, needed = {column.name for column in kept}, {name for column in kept for name in column.judges}
+        if all(column.judges for column in kept):
+            judges = tuple(judge for judge in self.judges if judge.name in needed)
+        else:
+            judges = self.judges
+        aggregate = self.aggregate
+
+        def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:
+            return {name: value for name, value in self.score(row, measures).items() if name in names}
+
+        def of_sets(rows: Sequence[ScoredRow], real: Sequence[ScoredRow]) -> dict[str, Estimate]:
+            assert aggregate is not None
+            return {name: value for name, value in aggregate(rows, real).items() if name in names}
+
+        return replace(self, columns=kept, judges=judges, score=score, aggregate=aggregate and of_sets)
+
     def lacks(self, profile: Profile = "paper") -> str:
         """Why it cannot run here, with the next step; empty when it can. `permissive` refuses non-commercial files."""
         for name in self.weights:
@@ -186,3 +209,8 @@ def judges_of(metrics: Sequence[Metric]) -> list[Judge]:
     """The judges that the metrics ask for, each once."""
     judges = {judge.name: judge for metric in metrics for judge in metric.judges}
     return list(judges.values())
+
+
+def judges_behind(judges: Sequence[Judge], *measures: str | None) -> tuple[str, ...]:
+    """Names of the judges that give these measures, as `Column.judges` takes them."""
+    return tuple(judge.name for judge in judges if any(measure in judge.columns for measure in measures))

@@ -12,7 +12,7 @@ from typing import Any
 
 from dropletvideo.evaluate.aggregate import mean_estimate
 from dropletvideo.evaluate.manifest import ManifestRow
-from dropletvideo.evaluate.metric import Better, Column, Flavour, Metric, ScoredRow
+from dropletvideo.evaluate.metric import Better, Column, Flavour, Metric, ScoredRow, judges_behind
 from dropletvideo.perception.judge import Judge
 
 BY_CAPTION = "by_caption"
@@ -36,8 +36,8 @@ class MiraScore:
     flavour: Flavour = "compat"
     official: str = ""
 
-    def column(self) -> Column:
-        """As the metric declares it."""
+    def column(self, judges: Sequence[Judge]) -> Column:
+        """As the metric declares it, whose judges are `judges`."""
         return Column(
             name=self.name,
             label=self.label,
@@ -46,6 +46,7 @@ class MiraScore:
             decimals=self.decimals,
             flavour=self.flavour,
             official=self.official,
+            judges=judges_behind(judges, self.measure, self.times, *(self.equal or ())),
         )
 
     def value(self, measures: Mapping[str, Any]) -> float | None:
@@ -76,7 +77,7 @@ def mirabench_metric(
     def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  asks nothing
         return {each.name: each.value(measures) for each in scores}
 
-    columns = tuple(each.column() for each in scores)
+    columns = tuple(each.column(judges) for each in scores)
     return Metric(
         name=name,
         title=title,

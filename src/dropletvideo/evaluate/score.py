@@ -27,9 +27,9 @@ from dropletvideo.evaluate import aggregate
 from dropletvideo.evaluate.baselines import BaselineKind, Reconstruct, write_baselines
 from dropletvideo.evaluate.manifest import ManifestRow, read_manifest, write_manifest
 from dropletvideo.evaluate.measuring import NOT_FINITE, Keys, Measured, Task, file_digest, measure_row, reason_of
-from dropletvideo.evaluate.metric import Metric, Profile, judges_of, load_metric, metric_names
+from dropletvideo.evaluate.metric import Flavour, Metric, Profile, judges_of, load_metric, metric_names
 from dropletvideo.evaluate.rows import MODEL, Result, RowFile, line_of
-from dropletvideo.evaluate.suite import load_suite, metrics_of, suite_names
+from dropletvideo.evaluate.suite import Suite, load_suite, metrics_of, suite_names, with_columns
 from dropletvideo.evaluate.summary import SCORED_VIDEO_FAILED, SYSTEMS, Absent, summarise, versions_of
 from dropletvideo.evaluate.weak import weak_points
 from dropletvideo.files import write_json
@@ -44,6 +44,7 @@ class EvaluateConfig(BaseModel):
     Attributes:
         suite: whose metrics are taken; `all` for every metric there is.
         metrics: files of `evaluate/metrics/` in place of the suite's.
+        flavours: only columns of these, with the judges that they need; None for all.
         profile: `permissive` leaves out what needs weights that forbid commercial use; `paper` does not.
         baselines: made and scored beside the model; `codec` only where a codec is handed in.
         timeout_seconds: longest silence of one video before its process is killed; None with one worker measures in
@@ -54,6 +55,7 @@ class EvaluateConfig(BaseModel):
 
     suite: str = "truth"
     metrics: tuple[str, ...] | None = None
+    flavours: tuple[Flavour, ...] | None = None
     profile: Profile = "paper"
     baselines: tuple[BaselineKind, ...] = ("frozen", "ken_burns", "shuffled", "reversed", "real")
     engine: Literal["local", "ray"] = "local"
@@ -75,12 +77,28 @@ class EvaluateConfig(BaseModel):
         if self.metrics is None:
             if self.suite != "all":
                 load_suite(self.suite)
-            return metrics_of(self.suite)
+            return self._of_flavours(metrics_of(self.suite))
         known = metric_names()
         for name in self.metrics:
             if name not in known:
                 raise ConfigError(f"metric {name!r} is unknown: one of {', '.join(known)}")
-        return [load_metric(name) for name in self.metrics]
+        return self._of_flavours([load_metric(name) for name in self.metrics])
+
+    def _of_flavours(self, metrics: list[Metric]) -> list[Metric]:
+        if self.flavours is None:
+            return metrics
+        kept = [metric.only(self.flavours) for metric in metrics]
+        if not any(kept):
+            has = sorted({column.flavour or metric.flavour for metric in metrics for column in metric.columns})
+            raise ConfigError(f"no column is {' or '.join(self.flavours)}: these metrics have {', '.join(has)}")
+        return [metric for metric in kept if metric is not None]
+
+    def suites_shown(self, metrics: Sequence[Metric]) -> list[Suite]:
+        """The suites whose tables are shown, with the columns that `metrics` could give where flavours are chosen."""
+        suites = [load_suite(name) for name in self.suites()]
+        if self.flavours is None:
+            return suites
+        return [with_columns(suite, {column.name for each in metrics for column in each.columns}) for suite in suites]
 
     def suites(self) -> list[str]:
         """The suites whose tables are shown."""
@@ -136,7 +154,12 @@ def evaluate_manifest(
         "wall_seconds": round(time.perf_counter() - started, 2),
     }
     found = summarise(
-        results, metrics, not_made=not_made, absent=absent, suites=[load_suite(n) for n in config.suites()], folder=out
+        results,
+        metrics,
+        not_made=not_made,
+        absent=absent,
+        suites=config.suites_shown(config.load_metrics()),
+        folder=out,
     )
     summary = {"protocol": protocol, **found}
     summary["weak"] = weak_points(summary)
@@ -329,6 +352,7 @@ def _protocol(
         "manifest": str(manifest),
         "manifest_blake2b": file_digest(manifest),
         "suite": config.suite if config.metrics is None else None,
+        "flavours": list(config.flavours or ()) or "all",
         "profile": config.profile,
         "rows": len(rows),
         "groups": len({row.cluster for row in rows}),

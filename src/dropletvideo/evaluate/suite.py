@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from dropletvideo.errors import ConfigError
 from dropletvideo.evaluate.metric import Metric, load_metrics
@@ -39,6 +39,16 @@ class Suite:
     totals: Totals | None = None
     total_labels: Mapping[str, str] | None = None
     needs: str = ""
+
+
+def with_columns(suite: Suite, told: Collection[str]) -> Suite:
+    """The suite with its columns of `told` alone, and the totals that can be made of them; itself without columns."""
+    if suite.columns is None:
+        return suite
+    columns = tuple(name for name in suite.columns if name in told)
+    made = suite.totals(dict.fromkeys(columns, 0.5)) if suite.totals else {}
+    labels = {name: label for name, label in (suite.total_labels or {}).items() if made.get(name) is not None}
+    return replace(suite, columns=columns, total_labels=labels, totals=suite.totals if labels else None)
 
 
 def suite_names() -> list[str]:

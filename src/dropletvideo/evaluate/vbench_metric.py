@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dropletvideo.evaluate.manifest import ManifestRow
-from dropletvideo.evaluate.metric import Column, Metric, ScoredRow, SuiteName
+from dropletvideo.evaluate.metric import Column, Metric, ScoredRow, SuiteName, judges_behind
 from dropletvideo.evaluate.vbench_score import SHORT, column
 from dropletvideo.perception.judge import Judge
 
@@ -52,11 +52,16 @@ class Dimension:
             libraries=self.libraries,
             requires=self.requires,
             dimension=self.name,
-            columns=columns_of(self.name, self.title, pooled=self.pooled),
+            columns=self._columns(),
             judges=self.judges,
             score=self.score,
             exported=self.exported,
         )
+
+    def _columns(self) -> tuple[Column, ...]:
+        """Both columns with the judges behind each."""
+        both = zip(columns_of(self.name, self.title, pooled=self.pooled), (self.compat, self.fixed), strict=True)
+        return tuple(replace(column, judges=judges_behind(self.judges, measure)) for column, measure in both)
 
     def score(self, row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:
         """Both scores; nothing for a row that has not what they need."""

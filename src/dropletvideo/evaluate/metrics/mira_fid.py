@@ -18,10 +18,10 @@ from dropletvideo.perception.inception import InceptionFeatures
 
 _POOLS = {"compat": "inception_wrapped_pool", "paper": "inception_pool"}
 _COLUMNS = (
-    Column(name="mira_fid", label="FID, compat", unit="", better="lower", of="set", decimals=1, official="FID"),
-    Column(name="mira_kid", label="KID, compat", unit="", better="lower", of="set", decimals=4, official="KID"),
-    Column(name="mira_fid_paper", label="FID", unit="", better="lower", of="set", decimals=1, flavour="paper"),
-    Column(name="mira_kid_paper", label="KID", unit="", better="lower", of="set", decimals=4, flavour="paper"),
+    Column(name="mira_fid", label="FID", unit="", better="lower", of="set", decimals=1, official="FID"),
+    Column(name="mira_kid", label="KID", unit="", better="lower", of="set", decimals=4, official="KID"),
+    Column(name="mira_fid_paper", label="FID (paper)", unit="", better="lower", of="set", decimals=1, flavour="paper"),
+    Column(name="mira_kid_paper", label="KID (paper)", unit="", better="lower", of="set", decimals=4, flavour="paper"),
 )
 
 
