@@ -2,8 +2,8 @@
 
 A claim is held to the mean over clips: it holds when the mean follows the level with a rank correlation of 0.95 or
 better, or when it keeps to the noise floor of the score: the largest of twice what a harmless second coding changes, a
-tenth of what the faults that the score follows change at their largest (the median of them), and a fiftieth of the
-score itself.
+tenth of what the faults that the score follows change at their largest (the median of them), a fiftieth of the score
+itself, and half of the last digit shown.
 
 How sure: clips are drawn anew with replacement, and `sure` is the share of draws that give the same verdict. A verdict
 is called sure from 0.95 up and on five clips or more.
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo.evaluate.aggregate import CONFIDENCE, NUM_RESAMPLES, SEED
-from dropletvideo.evaluate.expected import EVENT_COLUMNS, EXPECTED, INVARIANT, wanted_of
+from dropletvideo.evaluate.expected import EVENT_COLUMNS, EXPECTED, INVARIANT, resolution, wanted_of
 from dropletvideo.evaluate.faulty_videos import AGAIN, NONE
 
 LEAST_SPEARMAN = 0.95
@@ -43,7 +43,8 @@ def judge_scores(rows: Sequence[Row]) -> dict[str, Any]:
         for column in (*expected.rises, *expected.falls, *expected.stays)
         if fault in there and column in told and len((found := curve_of(rows, fault, column))[1])
     }
-    floors = {column: _floor(rows, column, curves) for _, column in curves}
+    least = resolution()
+    floors = {column: max(least[column], _floor(rows, column, curves)) for _, column in curves}
     claims = [_claim(fault, column, *curve, floors[column]) for (fault, column), curve in curves.items()]
     return {"claims": claims, "zero": [_zero(rows, column, curves) for column in INVARIANT if column in told]}
 
@@ -64,20 +65,20 @@ def curve_of(rows: Sequence[Row], fault: str, column: str) -> tuple[list[float],
     return levels, np.array(whole, np.float64).reshape(len(whole), len(levels))
 
 
-def _reactions(column: str, curves: Mapping[tuple[str, str], tuple[list[float], Values]]) -> list[float]:
-    """What the faults that a column must follow change at their largest."""
-    return [
+def _reaction(column: str, curves: Mapping[tuple[str, str], tuple[list[float], Values]]) -> float:
+    """What the faults that a column must follow change at their largest: the median of them, 0 where there is none."""
+    changes = [
         abs(float(np.mean(values[:, -1] - values[:, 0])))
         for (fault, name), (_, values) in curves.items()
         if name == column and wanted_of(fault, column) != "stays"
     ]
+    return float(np.median(changes)) if changes else 0.0
 
 
 def _floor(rows: Sequence[Row], column: str, curves: Mapping[tuple[str, str], tuple[list[float], Values]]) -> float:
     _, again = curve_of(rows, AGAIN, column)
     clean, coded = (again[:, 0].mean(), again[:, -1].mean()) if len(again) else (0.0, 0.0)
-    own = 0.1 * float(np.median(_reactions(column, curves) or [0.0]))
-    return max(2.0 * abs(float(coded - clean)), own, LEAST_FLOOR * abs(float(clean)))
+    return max(2.0 * abs(float(coded - clean)), 0.1 * _reaction(column, curves), LEAST_FLOOR * abs(float(clean)))
 
 
 def _claim(fault: str, column: str, levels: Sequence[float], values: Values, floor: float) -> dict[str, Any]:
@@ -133,7 +134,8 @@ def _zero(
     rows: Sequence[Row], column: str, curves: Mapping[tuple[str, str], tuple[list[float], Values]]
 ) -> dict[str, Any]:
     """A score without any fault, by camera move: a clip is outside where it lies off the median over moves by more
-    than half of what the score's weakest own fault changes at its largest (nothing, for a score without such a fault).
+    than half of what the faults that the score follows change at their largest (nothing, for a score without such a
+    fault).
     """
     by_move: dict[str, list[float]] = {}
     for row in rows:
@@ -141,7 +143,7 @@ def _zero(
             by_move.setdefault(row["move"], []).append(row["scores"][column])
     means = {move: float(np.mean(values)) for move, values in by_move.items()}
     middle = float(np.median(list(means.values()))) if means else 0.0
-    limit = 0.5 * min(_reactions(column, curves), default=0.0)
+    limit = 0.5 * _reaction(column, curves)
     off = {move: [abs(value - middle) > limit + 1e-9 for value in values] for move, values in by_move.items()}
     return {
         "column": column,

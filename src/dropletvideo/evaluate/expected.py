@@ -47,7 +47,7 @@ _CLAIMS: Mapping[str, str] = {
     "delivered": "-  =  =  =  -  =  =  =  =  =  =",
     "revisit": "b  n  -  =  b  =  =  =  =  =  =",
     "revisit_closing": "t  t  t  t  t  t  t  t  t  t  t",
-    "emergence": "=  =  =  =  -  =  =  =  =  =  =",
+    "emergence": "-  =  =  =  -  =  =  =  =  =  =",
     "emergence_found": "=  =  n  =  b  =  =  =  =  =  =",
     "plot": "-  b  n  =  -  =  =  =  =  =  =",
     "causality": "b  =  n  =  -  =  =  =  =  =  =",
@@ -61,8 +61,8 @@ _CLAIMS: Mapping[str, str] = {
     "motion_score_consistent": "+  +  =  =  -  +  =  =  =  =  =",
     "consistent_share": "-  -  =  =  =  =  -  -  =  =  =",
     "dynamic_speed": "+  +  =  =  -  +  =  =  =  =  =",
-    "dynamic_degree_dis": "+  y  =  =  -  +  =  =  =  =  =",
-    "temporal_flickering": "-  r  =  -  +  -  +  -  +  d  +",
+    "dynamic_degree_dis": "+  y  =  =  =  +  =  =  =  =  =",
+    "temporal_flickering": "r  r  =  -  +  r  +  -  +  d  +",
     "compensated_flicker": "r  r  =  +  -  r  r  +  -  d  -",
     "compensated_share": "-  -  =  =  =  =  -  -  =  =  +",
     "repeated_share": "=  =  =  =  +  =  =  =  =  =  =",
@@ -94,8 +94,17 @@ _SIGNS = {"+": "rises", "-": "falls", "=": "stays"}
 
 def own_columns() -> list[str]:
     """Columns of our own metrics that score a video, in the order of the table."""
-    known = {column.name for metric in metrics_of("truth") for column in metric.columns if column.of == "video"}
-    return [column for column in _CLAIMS if column in known]
+    return [column for column in _CLAIMS if column in resolution()]
+
+
+def resolution() -> dict[str, float]:
+    """Half of the last digit in which each column is shown: what nobody sees is no change."""
+    return {
+        column.name: 0.5 * 10.0**-column.decimals
+        for metric in metrics_of("truth")
+        for column in metric.columns
+        if column.of == "video"
+    }
 
 
 def _expected(number: int, title: str, unit: str) -> Expected:

@@ -2,8 +2,8 @@
 
 Kinds of clip:
 
-    move      one camera move in a scene in which nothing moves: what a score says here, it says of the camera;
-              faults are put into those of `fault_moves`
+    move      one camera move in a scene in which nothing moves (but for `tracking`, which needs a thing that does):
+              what a score says here, it says of the camera; faults are put into those of `fault_moves`
     return    out and back in a scene in which nothing moves, with a thing that leaves the view and comes back: where
               identities are swapped, beside all other faults
     event     two moves, with a thing that moves by itself and one that the camera brings in: what `plot`, `causality`
@@ -48,7 +48,7 @@ from dropletvideo.world.render import render_shot
 from dropletvideo.world.shot import Shot
 from dropletvideo.world.visibility import visibility_of
 
-VERSION = 3
+VERSION = 4
 """Raised when the same settings would give other videos."""
 REFERENCE_CRF, CLEAN_CRF, HARMLESS_CRF, WORST_CRF = 0, 12, 18, 42
 NONE, AGAIN = "none", "again"
@@ -146,7 +146,8 @@ def _jobs(out: Path, config: ValidationConfig) -> Iterator[_Job]:
                     "ask for fewer, or take another seed"
                 )
         for request in requests:
-            drawn = request if kind == "event" else _without_plot(request)
+            moving = kind == "event" or request.shot.path.moves[0].move == "tracking"
+            drawn = request if moving else _without_plot(request)
             faults = _faults_of(drawn, kind, config)
             settings = [
                 VERSION,

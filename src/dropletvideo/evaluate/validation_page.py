@@ -132,8 +132,8 @@ def _add_zero(page: Page, zero: Sequence[Mapping[str, Any]]) -> None:
     page.section(
         "Without any fault, by camera move",
         "The score must not depend on what the camera does: mean over clips [lowest, highest]. A clip is outside where "
-        "it lies off the median over moves by more than half of what the score's weakest own fault changes at its "
-        "largest; a score without such a fault may not lie off at all.",
+        "it lies off the median over moves by more than half of what the faults that the score follows change at their "
+        "largest (the median of them); a score without such a fault may not lie off at all.",
     )
     moves = list(dict.fromkeys(move for each in zero for move in each["by_move"]))
     rows = [
