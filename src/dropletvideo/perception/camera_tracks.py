@@ -56,6 +56,7 @@ class TrackedFrame:
         ids: N numbers; xy: N,2 pixels of the sampled frame.
         kept: share of the last frame's points that were found again.
         step: median displacement from the last frame (x, y in pixels).
+        back_px: mean distance by which its points, followed back, miss where they came from: how surely they are seen.
     """
 
     time: float
@@ -63,6 +64,7 @@ class TrackedFrame:
     xy: Points
     kept: float
     step: tuple[float, float]
+    back_px: float = 0.0
 
 
 @dataclass
@@ -85,14 +87,14 @@ class Tracks:
     def add(self, gray: NDArray[np.uint8], time: float) -> None:
         """Follow all points into `gray` (H,W uint8), drop what fails the check, add corners in empty cells."""
         gray = np.ascontiguousarray(gray)
-        ids, xy, kept, step = np.empty(0, np.int64), np.empty((0, 2), np.float32), 1.0, (0.0, 0.0)
+        ids, xy, followed = np.empty(0, np.int64), np.empty((0, 2), np.float32), (1.0, (0.0, 0.0), 0.0)
         if self._previous is None:
             self.height, self.width = gray.shape
         elif len(self.frames[-1].ids):
-            ids, xy, kept, step = self._follow(gray)
+            ids, xy, followed = self._follow(gray)
         if len(self.frames) % REFILL_EVERY == 0 or len(ids) < 0.5 * len(self.frames[-1].ids):
             ids, xy = self._refill(gray, ids, xy)
-        self.frames.append(TrackedFrame(time, ids, xy, kept, step))
+        self.frames.append(TrackedFrame(time, ids, xy, *followed))
         self._previous = gray
 
     def take(self, frames: Sequence[TrackedFrame], height: int, width: int) -> None:
@@ -100,8 +102,11 @@ class Tracks:
         self.height, self.width = height, width
         self.frames.extend(frames)
 
-    def _follow(self, gray: NDArray[np.uint8]) -> tuple[NDArray[np.int64], Points, float, tuple[float, float]]:
-        """The points found again; each is looked for where the last step of the picture would take it."""
+    def _follow(
+        self, gray: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.int64], Points, tuple[float, tuple[float, float], float]]:
+        """The points found again, and `kept`, `step` and `back_px`; each is looked for where the last step of the
+        picture would take it."""
         last = self.frames[-1]
         search = search_for(self.enlarged)
         here, step = last.xy[:, None], np.array(last.step, np.float32)
@@ -119,7 +124,8 @@ class Tracks:
         kept = float((good & inside).sum() / max(len(xy) - leaves, 0.3 * len(xy), 1))
         keep = good & inside
         step = np.median(xy[keep] - last.xy[keep], axis=0) if keep.any() else np.zeros(2, np.float32)
-        return last.ids[keep], xy[keep], min(kept, 1.0), (float(step[0]), float(step[1]))
+        missed = float(np.linalg.norm(back[keep, 0] - last.xy[keep], axis=1).mean()) if keep.any() else 0.0
+        return last.ids[keep], xy[keep], (min(kept, 1.0), (float(step[0]), float(step[1])), missed)
 
     def _refill(self, gray: NDArray[np.uint8], ids: NDArray[np.int64], xy: Points) -> tuple[NDArray[np.int64], Points]:
         eigen = cv2.cornerEigenValsAndVecs(gray, 5, 3)
