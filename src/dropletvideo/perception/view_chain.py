@@ -52,14 +52,18 @@ class ViewChain:
         where they are behind the camera."""
         rays = np.column_stack([places / self.focal_px * np.exp(-self.zoom[first]), np.ones(len(places))])
         world = rays @ self.content[first]
-        seen = np.einsum("jab,nb->jna", self.content[others], world)
-        depth = np.where(seen[..., 2:] > 0.05, seen[..., 2:], np.nan)
-        there = seen[..., :2] / depth * (self.focal_px * np.exp(self.zoom[others]))[:, None, None]
-        return np.asarray(np.nan_to_num(there, nan=1e6))
+        seen = self.content[others] @ world.T
+        ahead = seen[:, 2] > 0.05
+        grown = (self.focal_px * np.exp(self.zoom[others]))[:, None] / np.where(ahead, seen[:, 2], 1.0)
+        there = np.empty((*ahead.shape, 2))
+        for axis in range(2):
+            there[..., axis] = np.where(ahead, seen[:, axis] * grown, 1e6)
+        return there
 
     def inside(self, places: Array) -> NDArray[np.bool_]:
         """Whether places (...,2 pixels from the centre) are in the picture."""
-        return np.asarray((np.abs(places) <= [self.width / 2, self.height / 2]).all(axis=-1))
+        across, down = np.abs(places[..., 0]) <= self.width / 2, np.abs(places[..., 1]) <= self.height / 2
+        return np.asarray(across & down)
 
     def overlaps(self) -> Array:
         """F,F share of frame i's cells that lie in frame j; nan across a break."""
