@@ -99,6 +99,16 @@ def test_a_move_that_reveals_nothing_has_no_emergence():
     assert emergence.score(row(), revealed([], stays=0.9)) == {"emergence": 0.9}
 
 
+def test_what_is_the_first_frame_carried_on_or_changes_its_colour_is_no_emergence():
+    full = emergence.score(row(camera=[PAN]), revealed([]))["emergence"]
+    for worse in ({"revealed_own": 0.1}, {"changed_share": 0.03}, {"revealed_stays": 0.1}):
+        assert emergence.score(row(camera=[PAN]), revealed([]) | worse)["emergence"] < 0.2 * full
+    roll = row(camera=[CameraAsk(move="roll_cw", amount=20)])
+    assert emergence.score(roll, revealed([], stays=0.9) | {"revealed_own": 0.0})["emergence"] == 0.0
+    assert emergence.score(roll, revealed([], stays=None) | {"revealed_own": 1.0})["emergence"] == 1.0
+    assert emergence.score(roll, revealed([], stays=None)) == {}
+
+
 def test_the_way_back_reveals_nothing():
     there = [CameraAsk(move="pan_left", amount=20), CameraAsk(move="pan_right", amount=20)]
     assert set(emergence.implied_shares(there)) == {"pan_left"}
@@ -128,6 +138,16 @@ def test_a_thing_must_move_steadily_its_own_way():
     assert value(colours={"green": 0.9}) == pytest.approx(0.5)
     assert plot.score(asked, {"plot_detail": {"things": []}})["plot"] == 0.0
     assert plot.score(row(), {"plot_detail": {"things": []}, "plot_steadiness": None}) == {}
+
+
+def test_a_thing_that_changes_its_colour_loses_and_what_looks_like_a_depth_does_not_count():
+    steady = {"plot_detail": {"things": [BOX]}, "plot_steadiness": 1.0}
+    assert plot.score(row(events=[SLIDES]), steady | {"changed_share": 0.03})["plot"] == pytest.approx(0.1)
+    assert plot.score(row(), steady | {"changed_share": 0.01})["plot"] == pytest.approx(0.5)
+    truck = [CameraAsk(move="truck_left", amount=0.3)]
+    assert plot.score(row(events=[SLIDES], camera=truck), {"plot_detail": {"things": []}}) == {}
+    bounces = SLIDES | {"event": "bounces"}
+    assert plot.score(row(events=[SLIDES, bounces], camera=truck), {"plot_detail": {"things": []}})["plot"] == 0.0
 
 
 def test_causality_wants_the_thing_while_the_camera_brings_it():
@@ -168,6 +188,8 @@ def test_ist_multiplies_the_delivered_camera_and_leaves_out_what_is_not_told():
     told = consistency.score(row(camera=[PAN]), measures)
     assert told["delivered"] == pytest.approx(1.0)
     assert told["ist"] == pytest.approx(0.9**0.5, abs=0.01)
+    begun = [consistency.score(row(camera=[PAN]), measures | {"opening_likeness": k})["ist"] for k in (0.9, 0.2)]
+    assert begun == pytest.approx([told["ist"], told["ist"] / 4])
     frozen = measures | {"rigid_course": course(*[NOTHING] * 4)}
     assert consistency.score(row(camera=[PAN]), frozen)["ist"] == 0.0
     assert consistency.score(row(), measures) == {}

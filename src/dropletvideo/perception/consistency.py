@@ -5,10 +5,12 @@ Columns, all from frames at 8 per second and short side 256, at most the first 3
 `opening_likeness` in 0 to 1, higher is better: likeness of the first frame to the asked image (the mean of all cells
 and of their worst quarter; terms of `returning.py`), None where no image is given.
 
-`rigid_agreement` in 0 to 1, higher is better: mean over all tracks of 1 / (1 + (e / 1.5 px)^2) with e the root mean
-square distance of a track from what one rigid scene before the moving camera allows (`rigid_scene.py`: rotation and
-zoom, and travel with one depth per point where parallax shows, the same depth in every window); a track of a thing that
-moves by itself is measured against that thing (`own_motion.py`). No track is left out. `rigid_error_px` mean of e in
+`rigid_agreement` in 0 to 1, higher is better: mean over all tracks of 1 / (1 + (e / t)^2) with e the root mean square
+distance of a track from what one rigid scene before the moving camera allows (`rigid_scene.py`: rotation and zoom, and
+travel with one depth per point where parallax shows, the same depth in every window); a track of a thing that moves by
+itself is measured against that thing (`own_motion.py`). No track is left out. t is 1.5 px, and up to 2.5 px where the
+clip's own points are seen less surely, as in coarse coding (`rigid_tolerance_px`: from how far points that are followed
+there and back miss their start, which neither warp nor drift makes large). `rigid_error_px` mean of e in
 px, range 0 upwards, lower is better. `rigid_parallax` share of the time in which parallax shows, direction none.
 `rigid_held` in 0 to 1, higher is better: share of tracks found again from one frame to the next. `rigid_by_angle`:
 error by how far the camera has turned, {degrees: px} in steps of 30. `rigid_course`: the camera's course (`course.py`),
@@ -19,8 +21,12 @@ error by how far the camera has turned, {degrees: px} in steps of 30. `rigid_cou
 pairs of frames, closing of a full turn, and degrees turned.
 
 `revealed_share` in 0 to 1, direction none: the largest part of a frame that was not in view in the first.
-`revealed_stays` in 0 to 1, higher is better: how well tracks hold in what is new, over how well elsewhere.
+`revealed_stays` in 0 to 1, higher is better: likeness of what is new to itself half a second on; `revealed_own` in 0 to
+1, higher is better: share of it that is not the first frame mirrored, stretched or filled up (`revealed_look.py`).
 `revealed_detail`: share by border, and coloured things that came in (`revealed.py`).
+
+`changed_share` in 0 to 1, lower is better: largest part of the picture that changes its colour before the eyes
+(`changed_look.py`).
 
 `plot_share` in 0 to 1, direction none: share of the time in which something moves by itself. `plot_steadiness` in 0
 to 1, higher is better: smoothness of its course once the camera's motion is taken off. `plot_detail`: the things.
@@ -40,10 +46,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo.media import Fit, fit_image
-from dropletvideo.perception import plot_things, revealed
+from dropletvideo.perception import plot_things, revealed, revealed_look
 from dropletvideo.perception.camera_fit import Array
 from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_windows import calibrate, make_pairs
+from dropletvideo.perception.changed_look import changed_share
 from dropletvideo.perception.colours import name_pixels
 from dropletvideo.perception.course import course_of
 from dropletvideo.perception.judge import Chunk, Features, Frames
@@ -54,16 +61,16 @@ from dropletvideo.perception.rigid_scene import RigidWindow, rigid_windows
 from dropletvideo.perception.view_chain import ViewChain, chain_of
 
 MOST_FRAMES = 240
-AGREES_PX = 1.5
-"""Distance from the rigid scene at which a track's agreement is a half."""
+AGREES_PX, UNSURE, MOST_UNSURE_PX = 1.5, 20.0, 2.0
+"""Distance from the rigid scene at which a track's agreement is a half; to it is added (as deviations are) this many
+times the mean miss of points followed there and back, up to the last."""
 ANGLE_STEP = 30
 OPENING_CELLS = (8, 8)
-LEAST_NEW = 0.04
-"""Share of the picture that must be new before anything is said of what was revealed."""
 COLUMNS: Mapping[str, type] = {
     "opening_likeness": float,
     "rigid_agreement": float,
     "rigid_error_px": float,
+    "rigid_tolerance_px": float,
     "rigid_parallax": float,
     "rigid_held": float,
     "rigid_by_angle": dict,
@@ -73,7 +80,9 @@ COLUMNS: Mapping[str, type] = {
     "return_detail": dict,
     "revealed_share": float,
     "revealed_stays": float,
+    "revealed_own": float,
     "revealed_detail": dict,
+    "changed_share": float,
     "plot_share": float,
     "plot_steadiness": float,
     "plot_detail": dict,
@@ -95,7 +104,7 @@ class ConsistencyJudge:
     """See the module text."""
 
     name = "consistency"
-    version = 5
+    version = 6
     reads = ("image", "fit")
     needs: Frames | Features = POINT_TRACKS
     columns: Mapping[str, type] = COLUMNS
@@ -124,12 +133,14 @@ class ConsistencyJudge:
         judged = judge_windows(windows, lens.noise_px, min(tracks.height, tracks.width))
         chain = chain_of(tracks, lens.focal_px, lens.noise_px)
         heading = headings(windows, len(tracks.frames))
+        moving = moving_boxes(judged, tracks)
         return {
             **opening,
             **_rigid(judged, tracks, heading),
             "rigid_course": _course(windows, tracks),
-            **_returns(state.pictures, chain, heading, moving_boxes(judged, tracks)),
-            **_revealed(state, chain),
+            **_returns(state.pictures, chain, heading, moving),
+            **_revealed(state, chain, moving),
+            "changed_share": changed_share(state.pictures, chain),
             **_plot(judged, state),
         }
 
@@ -156,6 +167,8 @@ def _rigid(judged: list[Judged], tracks: Tracks, heading: Array) -> dict[str, An
         return dict.fromkeys(name for name in COLUMNS if name.startswith("rigid_"))
     scale = SHORT_SIDE / min(tracks.height, tracks.width)
     error = np.concatenate([each.error_px for each in judged]) * scale
+    missed = float(np.mean([frame.back_px for frame in tracks.frames[1:]])) * scale
+    agrees = float(np.hypot(AGREES_PX, min(UNSURE * missed, MOST_UNSURE_PX)))
     lengths = np.array([each.window.times[-1] - each.window.times[0] for each in judged])
     parallax = np.array([each.window.has_parallax for each in judged], float)
     by_angle: dict[str, list[float]] = {}
@@ -165,8 +178,9 @@ def _rigid(judged: list[Judged], tracks: Tracks, heading: Array) -> dict[str, An
             step = str(int(turned // ANGLE_STEP) * ANGLE_STEP)
             by_angle.setdefault(step, []).append(float(each.error_px.mean()) * scale)
     return {
-        "rigid_agreement": float((1 / (1 + (error / AGREES_PX) ** 2)).mean()),
+        "rigid_agreement": float((1 / (1 + (error / agrees) ** 2)).mean()),
         "rigid_error_px": float(error.mean()),
+        "rigid_tolerance_px": agrees,
         "rigid_parallax": float(np.average(parallax, weights=lengths)),
         "rigid_held": float(np.mean([frame.kept for frame in tracks.frames[1:]])),
         "rigid_by_angle": {step: round(float(np.mean(errors)), 3) for step, errors in by_angle.items()},
@@ -197,17 +211,15 @@ def _returns(pictures: list[NDArray[np.uint8]], chain: ViewChain, heading: Array
     }
 
 
-def _revealed(state: ConsistencyState, chain: ViewChain) -> dict[str, Any]:
+def _revealed(state: ConsistencyState, chain: ViewChain, moving: Boxes) -> dict[str, Any]:
     new = revealed.new_cells(chain)
     times = np.array([frame.time for frame in state.tracks.frames]) - state.tracks.frames[0].time
     share = float(new.reshape(len(new), -1).mean(axis=1).max())
-    stays = None
-    if share >= LEAST_NEW:
-        fresh, rest = revealed.survival(state.tracks, chain, new)
-        stays = None if fresh is None or not rest else float(min(fresh / rest, 1.0))
+    told = share >= revealed_look.LEAST_NEW
     return {
         "revealed_share": share,
-        "revealed_stays": stays,
+        "revealed_stays": revealed_look.holds(state.pictures, chain, new, moving) if told else None,
+        "revealed_own": revealed_look.own_share(state.pictures, chain, new) if told else None,
         "revealed_detail": {
             "borders": revealed.revealed_by_border(chain, new),
             "things": [revealed.as_row(thing, times) for thing in revealed.things_in(state.names, chain, new)],

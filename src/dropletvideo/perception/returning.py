@@ -67,7 +67,7 @@ def returns_of(
     for first, last in _candidates(overlap):
         if np.abs(sides[first] - sides[last]) > SAME_SIDE:
             continue
-        left = _left(chain, first, last) & ~_covered(chain, first, last, boxes)
+        left = _left(chain, first, last) & ~covered_cells(chain, first, last, boxes)
         if left.sum() >= MIN_CELLS:
             found.append((float(left.sum() * overlap[first, last]), first, last, left))
     found.sort(key=lambda each: (-each[0], each[1], each[2]))
@@ -75,7 +75,7 @@ def returns_of(
     for _, first, last, left in found:
         if any(abs(first - other.first) + abs(last - other.last) < 3 for other in chosen):
             continue
-        likeness = _likeness(frames, chain, first, last)[left]
+        likeness = likeness_between(frames, chain, first, last)[left]
         chosen.append(_scored(first, last, likeness))
         if len(chosen) == MOST_PAIRS:
             break
@@ -102,7 +102,7 @@ def _left(chain: ViewChain, first: int, last: int) -> NDArray[np.bool_]:
     return np.asarray(chain.inside(chain.carried(grid, last, np.array([first])))[0] & ~between.all(axis=0))
 
 
-def _covered(chain: ViewChain, first: int, last: int, boxes: Boxes) -> NDArray[np.bool_]:
+def covered_cells(chain: ViewChain, first: int, last: int, boxes: Boxes) -> NDArray[np.bool_]:
     """Cells of the later frame on which a moving thing lies, or lay in the earlier frame."""
     grid = chain.grid()
     before = chain.carried(grid, last, np.array([first]))[0]
@@ -113,23 +113,25 @@ def _covered(chain: ViewChain, first: int, last: int, boxes: Boxes) -> NDArray[n
     return covered
 
 
-def _likeness(frames: Frames, chain: ViewChain, first: int, last: int) -> Array:
+def likeness_between(frames: Frames, chain: ViewChain, first: int, last: int) -> Array:
     """Likeness of every cell of the later frame to what the earlier frame showed there, row by row."""
+    return likeness_of_cells(carried_picture(frames, chain, first, last)[0], frames[last], chain.cells).ravel()
+
+
+def carried_picture(
+    frames: Frames, chain: ViewChain, first: int, last: int, border: int = cv2.BORDER_REPLICATE
+) -> tuple[NDArray[np.uint8], Array]:
+    """Frame `first` as the view of frame `last` would show it, with `border` (OpenCV's) beyond its edges; and h,w,2 how
+    far each place lies beyond the edges of frame `first`, in its pixels, negative inside."""
     height, width = frames[last].shape[:2]
     scale = width / chain.width
     y, x = np.mgrid[0:height, 0:width]
-    places = np.stack([x - (width - 1) / 2, y - (height - 1) / 2], axis=-1).reshape(-1, 2) / scale
-    there = (chain.carried(places, last, np.array([first]))[0] * scale + [(width - 1) / 2, (height - 1) / 2]).astype(
-        np.float32
-    )
-    carried = cv2.remap(
-        frames[first],
-        there[:, 0].reshape(height, width),
-        there[:, 1].reshape(height, width),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return likeness_of_cells(np.asarray(carried, np.uint8), frames[last], chain.cells).ravel()
+    middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    places = np.stack([x - middle[0], y - middle[1]], axis=-1).reshape(-1, 2) / scale
+    there = (chain.carried(places, last, np.array([first]))[0] * scale).reshape(height, width, 2)
+    at = np.asarray(there + middle, np.float32)
+    carried = cv2.remap(frames[first], at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=border)
+    return np.asarray(carried, np.uint8), np.asarray(np.abs(there) - np.array([width, height]) / 2)
 
 
 def likeness_of_cells(before: NDArray[np.uint8], now: NDArray[np.uint8], cells: tuple[int, int]) -> Array:

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo.perception.camera_fit import Array
-from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.colours import _NAMES as COLOUR_NAMES
 from dropletvideo.perception.view_chain import BORDERS, ViewChain
 
@@ -162,27 +161,3 @@ def as_row(thing: Thing, times: Array) -> dict[str, Any]:
         "fill": round(thing.fills[best][0], 3),
         "aspect": round(thing.fills[best][1], 3),
     }
-
-
-def survival(tracks: Tracks, chain: ViewChain, new: NDArray[np.bool_]) -> tuple[float | None, float | None]:
-    """Share of tracks still held four frames later, of those in new cells and of the others, among tracks that the
-    view keeps inside the picture; None where fewer than 12 can be asked."""
-    held: dict[bool, list[int]] = {True: [0, 0], False: [0, 0]}
-    centre = np.array([(tracks.width - 1) / 2, (tracks.height - 1) / 2])
-    rows, columns = chain.cells
-    for k in range(0, len(tracks.frames) - 4, 2):
-        places = tracks.frames[k].xy - centre
-        if not len(places) or chain.piece[k] != chain.piece[k + 4]:
-            continue
-        there = chain.carried(places, k, np.array([k + 4]))[0]
-        stays = (np.abs(there) < np.array([tracks.width, tracks.height]) * 0.45).all(axis=1)
-        alive = np.isin(tracks.frames[k].ids, tracks.frames[k + 4].ids)
-        column = np.clip(tracks.frames[k].xy[:, 0] * columns / tracks.width, 0, columns - 1).astype(int)
-        row = np.clip(tracks.frames[k].xy[:, 1] * rows / tracks.height, 0, rows - 1).astype(int)
-        fresh = new[k][row, column]
-        for kind in (True, False):
-            asked = stays & (fresh == kind)
-            held[kind][0] += int((asked & alive).sum())
-            held[kind][1] += int(asked.sum())
-    shares = [alive / asked if asked >= 12 else None for alive, asked in (held[True], held[False])]
-    return shares[0], shares[1]

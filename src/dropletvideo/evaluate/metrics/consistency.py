@@ -1,13 +1,13 @@
 """Integral spatio-temporal consistency (IST): was the asked camera delivered, and does the rest hold under it?
 
-    ist = delivered * (product of the parts that apply) ^ (1 / their number)          range 0 to 1, higher is better
+    ist = delivered * opening * (product of the parts that apply) ^ (1 / their number)    range 0 to 1, higher is better
 
 `delivered` is the agreement of the asked moves with the measured course in direction, amount and time
 (`evaluate/course.py`); of `tracking`, which is about a subject, whether the camera judge sees it, where metric `camera`
-runs beside this one. Parts: `geometry`
-always; likeness of the first frame to the asked image, where one is given; `revisit`, `emergence`, `plot` and
-`causality` where the request or the video has something of the kind. A part that could not be told is left out and
-never counts as 0; without an asked camera there is no IST, only the parts.
+runs beside this one. `opening` is the likeness of the first frame to the asked image, where one is given, over 0.8 and
+at most 1: coding costs nothing, and a crop, another picture or another scene is no answer. Parts: `geometry` always;
+`revisit`, `emergence`, `plot` and `causality` where the request or the video has something of the kind. A part that
+could not be told is left out and never counts as 0; without an asked camera there is no IST, only the parts.
 
 A frozen picture delivers `static` alone, and then only where no plot is asked. Where a Ken-Burns zoom is the right
 answer (a zoom without plot, near its own amount), it scores as the truth does. Source: own.
@@ -32,6 +32,8 @@ _COLUMNS = (
     Column(name="delivered", label="camera delivered", unit="", better="higher", decimals=2),
 )
 PARTS = (geometry, revisit, emergence, plot, causality)
+ALIKE = 0.8
+"""Likeness from which on a first frame is the asked image."""
 NAMES = ("geometry", "revisit", "emergence", "plot", "causality")
 
 
@@ -54,11 +56,12 @@ def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | No
         return {}
     got = delivered(row, measures)
     parts = [module.score(row, measures).get(name) for module, name in zip(PARTS, NAMES, strict=True)]
-    parts.append(measures.get("opening_likeness"))
     told = [part for part in parts if part is not None]
     if got is None or not told:
         return {"ist": None, "delivered": got}
-    return {"ist": got * math.prod(told) ** (1 / len(told)), "delivered": got}
+    opening = measures.get("opening_likeness")
+    begins = 1.0 if opening is None else min(opening / ALIKE, 1.0)
+    return {"ist": got * begins * math.prod(told) ** (1 / len(told)), "delivered": got}
 
 
 def tables(scored: Sequence[ScoredRow]) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def build() -> Metric:
     return Metric(
         name="consistency",
         title="Integral spatio-temporal consistency",
-        version=1,
+        version=2,
         about="Delivered camera times the geometric mean of what must hold under it.",
         columns=_COLUMNS,
         judges=(ConsistencyJudge(),),

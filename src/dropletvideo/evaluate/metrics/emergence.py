@@ -1,13 +1,16 @@
 """Emergence: what the camera reveals is there, comes in where it must, is what was asked, and stays. Range 0 to 1.
 
-    emergence = coverage * mean(stays, found)          higher is better
+    emergence = coverage * own * unchanged * mean(stays, found)          higher is better
 
 `coverage`: share of the picture revealed at the border that the asked move implies, over what its amount implies (at
-most 1). `stays`: how well tracks hold in what is new, over how well elsewhere. `found`: of the asked `appears` events,
-a thing of the named colour that came in with the new part, by size, border and how long it stayed. Without a request
-the value is `stays` alone; a request that reveals nothing (static, zoom in) has none. Where a border or an amount is
-not asked, it does not count. The named colour is all that is known of a thing without learned weights.
-Source: own; `perception/revealed.py`.
+most 1). `own`: share of what is new that is not the first frame mirrored, stretched or filled up. `unchanged`: 1 / (1 +
+(c / 0.01)^2) with c the largest part of the picture whose colour changes before the eyes. `stays`: likeness of what is
+new to itself half a second on. `found`: of the asked `appears` events, a thing of the named colour that came in with
+the new part, by size, border and how long it stayed. Without a request the value is `stays`, where the new is the
+clip's own and nothing changes; a request that reveals nothing (static, zoom in) has none, and of a roll it is the
+corners. Where a border or an amount is not asked, it does not count. The named colour is all that is known of a thing
+without learned weights.
+Source: own; `perception/revealed.py`, `perception/revealed_look.py`, `perception/changed_look.py`.
 """
 
 from __future__ import annotations
@@ -26,11 +29,15 @@ _COLUMNS = (
 )
 LEAST_IMPLIED = 0.05
 """Share of the picture that must be implied before its absence counts."""
-AMOUNTS = {"pan": 7.0, "tilt": 5.5, "truck": 0.27, "pedestal": 0.2, "arc": 14.0, "zoom": 0.948, "dolly": 0.13}
+AMOUNTS = {"pan": 7.0, "tilt": 5.5, "truck": 0.44, "pedestal": 0.33, "arc": 14.0, "zoom": 0.948, "dolly": 0.25}
 """Amounts taken where none is asked: those that reveal a tenth of the picture."""
 FOCAL = 1.1
 """Focal length over the short side of a usual lens."""
 ASPECT = 4 / 3
+FAR = 0.3
+"""Of what travel would reveal at a typical depth: what is far moves less, and its amount is rough."""
+CHANGED = 0.01
+"""Share of the picture that changes its colour at which a half is left."""
 FULL_SIZE = 0.01
 """Share of the picture at which a thing counts as wholly found."""
 BORDER_OF = {
@@ -83,10 +90,10 @@ def _share_of(axis: str, beyond: float) -> float:
         share = math.radians(beyond) * FOCAL / (1.0 if axis == "tilt" else ASPECT)
         return min(share * (0.5 if axis == "arc" else 1.0), 1.0)
     if axis in ("truck", "pedestal"):
-        return min(beyond / (ASPECT if axis == "truck" else 1.0), 1.0) / 2
+        return min(beyond / (ASPECT if axis == "truck" else 1.0), 1.0) * FAR
     if axis == "zoom":
         return 1.0 - math.exp(-2 * beyond)
-    return (1.0 - 1.0 / (1.0 + beyond / FOCAL) ** 2) / 2
+    return (1.0 - 1.0 / (1.0 + beyond / FOCAL) ** 2) * FAR
 
 
 def coverage(row: ManifestRow, measures: Mapping[str, Any]) -> float | None:
@@ -133,21 +140,33 @@ def _found(colour: str, event: Mapping[str, Any], things: list[dict[str, Any]]) 
     return best
 
 
+def unchanged(measures: Mapping[str, Any]) -> float:
+    """1 where nothing changes its colour before the eyes, a half where a hundredth of the picture does."""
+    changed = measures.get("changed_share") or 0.0
+    return float(1 / (1 + (changed / CHANGED) ** 2))
+
+
 def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:
     """See the module text."""
-    if "revealed_detail" not in measures:
-        return {"emergence": None}
-    if measures["revealed_detail"] is None:
+    if measures.get("revealed_detail") is None:
         return {"emergence": None}
     found, covered, stays = found_things(row, measures), coverage(row, measures), measures.get("revealed_stays")
+    own = measures.get("revealed_own")
+    sound = unchanged(measures) * (1.0 if own is None else own)
     scores: dict[str, float | None] = {} if found is None else {"emergence_found": found}
     parts = [part for part in (stays, found) if part is not None]
-    if row.camera is None and found is None:
-        return scores if stays is None else scores | {"emergence": stays}
     if covered is None and found is None:
-        return scores
-    scores["emergence"] = (1.0 if covered is None else covered) * (sum(parts) / len(parts) if parts else 1.0)
-    return scores
+        told = stays is not None if row.camera is None else own is not None and _rolls(row.camera)
+        return {"emergence": sound * _mean(parts)} if told else {}
+    return scores | {"emergence": (1.0 if covered is None else covered) * sound * _mean(parts)}
+
+
+def _rolls(asks: Sequence[CameraAsk]) -> bool:
+    return any(ask.move.startswith("roll") for ask in asks)
+
+
+def _mean(parts: Sequence[float]) -> float:
+    return sum(parts) / len(parts) if parts else 1.0
 
 
 def build() -> Metric:
@@ -155,8 +174,8 @@ def build() -> Metric:
     return Metric(
         name="emergence",
         title="What the camera reveals",
-        version=1,
-        about="Colour stands for the thing. What reveals nothing when it was asked to has 0.",
+        version=2,
+        about="Colour stands for the thing. What reveals nothing when asked to, or the first frame carried on, has 0.",
         columns=_COLUMNS,
         judges=(ConsistencyJudge(),),
         score=score,
