@@ -21,8 +21,12 @@ error by how far the camera has turned, {degrees: px} in steps of 30. `rigid_cou
 pairs of frames, closing of a full turn, and degrees turned.
 
 `revealed_share` in 0 to 1, direction none: the largest part of a frame that was not in view in the first.
-`revealed_stays` in 0 to 1, higher is better: how well tracks hold in what is new, over how well elsewhere.
+`revealed_stays` in 0 to 1, higher is better: likeness of what is new to itself half a second on; `revealed_own` in 0 to
+1, higher is better: share of it that is not the first frame mirrored, stretched or filled up (`revealed_look.py`).
 `revealed_detail`: share by border, and coloured things that came in (`revealed.py`).
+
+`changed_share` in 0 to 1, lower is better: largest part of the picture that changes its colour before the eyes
+(`changed_look.py`).
 
 `plot_share` in 0 to 1, direction none: share of the time in which something moves by itself. `plot_steadiness` in 0
 to 1, higher is better: smoothness of its course once the camera's motion is taken off. `plot_detail`: the things.
@@ -42,10 +46,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo.media import Fit, fit_image
-from dropletvideo.perception import plot_things, revealed
+from dropletvideo.perception import plot_things, revealed, revealed_look
 from dropletvideo.perception.camera_fit import Array
 from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_windows import calibrate, make_pairs
+from dropletvideo.perception.changed_look import changed_share
 from dropletvideo.perception.colours import name_pixels
 from dropletvideo.perception.course import course_of
 from dropletvideo.perception.judge import Chunk, Features, Frames
@@ -61,8 +66,6 @@ AGREES_PX, UNSURE, MOST_UNSURE_PX = 1.5, 20.0, 2.0
 times the mean miss of points followed there and back, up to the last."""
 ANGLE_STEP = 30
 OPENING_CELLS = (8, 8)
-LEAST_NEW = 0.04
-"""Share of the picture that must be new before anything is said of what was revealed."""
 COLUMNS: Mapping[str, type] = {
     "opening_likeness": float,
     "rigid_agreement": float,
@@ -77,7 +80,9 @@ COLUMNS: Mapping[str, type] = {
     "return_detail": dict,
     "revealed_share": float,
     "revealed_stays": float,
+    "revealed_own": float,
     "revealed_detail": dict,
+    "changed_share": float,
     "plot_share": float,
     "plot_steadiness": float,
     "plot_detail": dict,
@@ -128,12 +133,14 @@ class ConsistencyJudge:
         judged = judge_windows(windows, lens.noise_px, min(tracks.height, tracks.width))
         chain = chain_of(tracks, lens.focal_px, lens.noise_px)
         heading = headings(windows, len(tracks.frames))
+        moving = moving_boxes(judged, tracks)
         return {
             **opening,
             **_rigid(judged, tracks, heading),
             "rigid_course": _course(windows, tracks),
-            **_returns(state.pictures, chain, heading, moving_boxes(judged, tracks)),
-            **_revealed(state, chain),
+            **_returns(state.pictures, chain, heading, moving),
+            **_revealed(state, chain, moving),
+            "changed_share": changed_share(state.pictures, chain),
             **_plot(judged, state),
         }
 
@@ -204,17 +211,15 @@ def _returns(pictures: list[NDArray[np.uint8]], chain: ViewChain, heading: Array
     }
 
 
-def _revealed(state: ConsistencyState, chain: ViewChain) -> dict[str, Any]:
+def _revealed(state: ConsistencyState, chain: ViewChain, moving: Boxes) -> dict[str, Any]:
     new = revealed.new_cells(chain)
     times = np.array([frame.time for frame in state.tracks.frames]) - state.tracks.frames[0].time
     share = float(new.reshape(len(new), -1).mean(axis=1).max())
-    stays = None
-    if share >= LEAST_NEW:
-        fresh, rest = revealed.survival(state.tracks, chain, new)
-        stays = None if fresh is None or not rest else float(min(fresh / rest, 1.0))
+    told = share >= revealed_look.LEAST_NEW
     return {
         "revealed_share": share,
-        "revealed_stays": stays,
+        "revealed_stays": revealed_look.holds(state.pictures, chain, new, moving) if told else None,
+        "revealed_own": revealed_look.own_share(state.pictures, chain, new) if told else None,
         "revealed_detail": {
             "borders": revealed.revealed_by_border(chain, new),
             "things": [revealed.as_row(thing, times) for thing in revealed.things_in(state.names, chain, new)],
