@@ -10,7 +10,7 @@ import pytest
 from dropletvideo.errors import ConfigError
 from dropletvideo.evaluate import faulty_videos
 from dropletvideo.evaluate.claims import SURE_CLIPS, judge_scores
-from dropletvideo.evaluate.expected import EXPECTED, INVARIANT, REASONS, UNCLAIMED, own_columns, wanted_of
+from dropletvideo.evaluate.expected import EXPECTED, GROUPS, INVARIANT, REASONS, UNCLAIMED, columns_of_truth, wanted_of
 from dropletvideo.evaluate.faulty_videos import ValidationConfig, write_faulty_videos
 from dropletvideo.evaluate.metric import load_metrics
 from dropletvideo.evaluate.score import EvaluateConfig
@@ -100,12 +100,15 @@ class TestExpected:
     def test_every_own_column_has_a_claim_or_a_reason_for_every_fault(self):
         truth = [metric for metric in load_metrics() if "truth" in metric.suites]
         own = {column.name for metric in truth for column in metric.columns if column.of == "video"}
-        assert set(own_columns()) == own
+        assert set(columns_of_truth()) == own
         for column in own:
             for fault in EXPECTED:
                 reason = UNCLAIMED[column].get(fault)
                 assert (reason in REASONS) != (wanted_of(fault, column) is not None), (column, fault)
         assert set(INVARIANT) <= own
+        order = list(columns_of_truth())
+        shown = [name for first, last in GROUPS.values() for name in order[order.index(first) : order.index(last) + 1]]
+        assert shown == order, "every column in one part of the page"
         assert {letter for cells in UNCLAIMED.values() for letter in cells.values()} == set(REASONS)
 
 

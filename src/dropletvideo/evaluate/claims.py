@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo.evaluate.aggregate import CONFIDENCE, NUM_RESAMPLES, SEED
-from dropletvideo.evaluate.expected import EVENT_COLUMNS, EXPECTED, INVARIANT, resolution, wanted_of
+from dropletvideo.evaluate.expected import EVENT_COLUMNS, EXPECTED, INVARIANT, columns_of_truth, wanted_of
 from dropletvideo.evaluate.faulty_videos import AGAIN, NONE
 
 LEAST_SPEARMAN = 0.95
@@ -43,8 +43,7 @@ def judge_scores(rows: Sequence[Row]) -> dict[str, Any]:
         for column in (*expected.rises, *expected.falls, *expected.stays)
         if fault in there and column in told and len((found := curve_of(rows, fault, column))[1])
     }
-    least = resolution()
-    floors = {column: max(least[column], _floor(rows, column, curves)) for _, column in curves}
+    floors = {column: _floor(rows, column, curves) for _, column in curves}
     claims = [_claim(fault, column, *curve, floors[column]) for (fault, column), curve in curves.items()]
     return {"claims": claims, "zero": [_zero(rows, column, curves) for column in INVARIANT if column in told]}
 
@@ -65,12 +64,15 @@ def curve_of(rows: Sequence[Row], fault: str, column: str) -> tuple[list[float],
     return levels, np.array(whole, np.float64).reshape(len(whole), len(levels))
 
 
-def _reaction(column: str, curves: Mapping[tuple[str, str], tuple[list[float], Values]]) -> float:
-    """What the faults that a column must follow change at their largest: the median of them, 0 where there is none."""
+def _reaction(
+    column: str, curves: Mapping[tuple[str, str], tuple[list[float], Values]], ways: Sequence[str] = ("rises", "falls")
+) -> float:
+    """What the faults that a column must follow, one of these ways, change at their largest: the median of them, 0
+    where there is none."""
     changes = [
         abs(float(np.mean(values[:, -1] - values[:, 0])))
         for (fault, name), (_, values) in curves.items()
-        if name == column and wanted_of(fault, column) != "stays"
+        if name == column and wanted_of(fault, column) in ways
     ]
     return float(np.median(changes)) if changes else 0.0
 
@@ -78,7 +80,8 @@ def _reaction(column: str, curves: Mapping[tuple[str, str], tuple[list[float], V
 def _floor(rows: Sequence[Row], column: str, curves: Mapping[tuple[str, str], tuple[list[float], Values]]) -> float:
     _, again = curve_of(rows, AGAIN, column)
     clean, coded = (again[:, 0].mean(), again[:, -1].mean()) if len(again) else (0.0, 0.0)
-    return max(2.0 * abs(float(coded - clean)), 0.1 * _reaction(column, curves), LEAST_FLOOR * abs(float(clean)))
+    seen = 0.5 * 10.0 ** -columns_of_truth()[column].decimals
+    return max(seen, 2.0 * abs(float(coded - clean)), 0.1 * _reaction(column, curves), LEAST_FLOOR * abs(float(clean)))
 
 
 def _claim(fault: str, column: str, levels: Sequence[float], values: Values, floor: float) -> dict[str, Any]:
@@ -134,8 +137,7 @@ def _zero(
     rows: Sequence[Row], column: str, curves: Mapping[tuple[str, str], tuple[list[float], Values]]
 ) -> dict[str, Any]:
     """A score without any fault, by camera move: a clip is outside where it lies off the median over moves by more
-    than half of what the faults that the score follows change at their largest (nothing, for a score without such a
-    fault).
+    than half of what the faults that make the score worse change at their largest (nothing, where none does).
     """
     by_move: dict[str, list[float]] = {}
     for row in rows:
@@ -143,7 +145,8 @@ def _zero(
             by_move.setdefault(row["move"], []).append(row["scores"][column])
     means = {move: float(np.mean(values)) for move, values in by_move.items()}
     middle = float(np.median(list(means.values()))) if means else 0.0
-    limit = 0.5 * _reaction(column, curves)
+    worse = "falls" if columns_of_truth()[column].better == "higher" else "rises"
+    limit = 0.5 * _reaction(column, curves, (worse,))
     off = {move: [abs(value - middle) > limit + 1e-9 for value in values] for move, values in by_move.items()}
     return {
         "column": column,

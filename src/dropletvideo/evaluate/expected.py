@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dropletvideo.evaluate.metric import Column
 from dropletvideo.evaluate.suite import metrics_of
 
 
@@ -50,11 +51,11 @@ _CLAIMS: Mapping[str, str] = {
     "emergence": "-  =  =  =  -  =  =  =  =  =  =",
     "emergence_found": "=  =  n  =  b  =  =  =  =  =  =",
     "plot": "-  b  n  =  -  =  =  =  =  =  =",
-    "causality": "b  =  n  =  -  =  =  =  =  =  =",
+    "causality": "b  =  n  =  b  =  =  =  =  =  =",
     "camera_precision": "-  =  =  =  =  -  =  =  =  =  =",
     "camera_recall": "-  =  =  =  =  =  =  =  =  =  =",
     "camera_f1": "-  =  =  =  =  -  =  =  =  =  =",
-    "camera_order": "b  =  n  =  =  =  =  =  =  =  =",
+    "camera_order": "b  =  n  =  b  =  =  =  =  =  =",
     "camera_amount_error": "+  =  =  =  +  =  =  =  =  =  =",
     "camera_coverage": "=  =  =  =  =  =  =  =  =  =  =",
     "motion_score": "+  +  =  =  -  +  =  =  =  =  =",
@@ -77,6 +78,12 @@ _CLAIMS: Mapping[str, str] = {
     "reference_psnr": "-  -  -  -  -  -  -  -  -  d  f",
     "reference_ssim": "-  -  -  -  -  -  -  -  -  d  f",
 }
+GROUPS: Mapping[str, tuple[str, str]] = {
+    "Consistency": ("geometry", "causality"),
+    "Camera and motion": ("camera_precision", "dynamic_degree_dis"),
+    "Picture and time": ("temporal_flickering", "reference_ssim"),
+}
+"""Parts of the table, by their first and last column."""
 REASONS: Mapping[str, str] = {
     "b": "what the fault does to it hangs on the clip, and either may be right",
     "d": "pictures are compared at the video's own size, so two sizes give two measures",
@@ -92,19 +99,10 @@ REASONS: Mapping[str, str] = {
 _SIGNS = {"+": "rises", "-": "falls", "=": "stays"}
 
 
-def own_columns() -> list[str]:
-    """Columns of our own metrics that score a video, in the order of the table."""
-    return [column for column in _CLAIMS if column in resolution()]
-
-
-def resolution() -> dict[str, float]:
-    """Half of the last digit in which each column is shown: what nobody sees is no change."""
-    return {
-        column.name: 0.5 * 10.0**-column.decimals
-        for metric in metrics_of("truth")
-        for column in metric.columns
-        if column.of == "video"
-    }
+def columns_of_truth() -> dict[str, Column]:
+    """Columns of our own metrics that score a video, by name, in the order of the table."""
+    known = {column.name: column for metric in metrics_of("truth") for column in metric.columns if column.of == "video"}
+    return {name: known[name] for name in _CLAIMS if name in known}
 
 
 def _expected(number: int, title: str, unit: str) -> Expected:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dropletvideo.evaluate.aggregate import CONFIDENCE, NUM_RESAMPLES
 from dropletvideo.evaluate.claims import LEAST_SPEARMAN, SURE, SURE_CLIPS
-from dropletvideo.evaluate.expected import EVENT_COLUMNS, EXPECTED, REASONS, UNCLAIMED, own_columns
+from dropletvideo.evaluate.expected import EVENT_COLUMNS, EXPECTED, GROUPS, REASONS, UNCLAIMED, columns_of_truth
 from dropletvideo.pages.charts import Axes
 from dropletvideo.pages.grid import Column, Interval
 from dropletvideo.pages.page import Page, Tile
@@ -16,6 +16,7 @@ from dropletvideo.pages.page import Page, Tile
 ARROWS = {"rises": "↑", "falls": "↓", "stays": "→"}
 UNSURE, BROKEN = "~", "✗"
 MOST_SERIES = 6
+SHORT = {"depth_drift": "drift", "identity_swap": "swap", "compression": "coding", "frame_rate": "rate"}
 Claim = Mapping[str, Any]
 
 
@@ -77,7 +78,7 @@ def _matrix(claims: Sequence[Claim]) -> dict[str, dict[str, str]]:
         column: {
             fault: marks.get((column, fault)) or UNCLAIMED.get(column, {}).get(fault, "") for fault in _faults(claims)
         }
-        for column in own_columns()
+        for column in columns_of_truth()
         if column in told
     }
 
@@ -92,10 +93,16 @@ def _add_matrix(page: Page, found: Mapping[str, Any]) -> None:
         f"{', '.join(EVENT_COLUMNS)} are told on the clips with events, all others on those in which nothing moves.",
     )
     faults = _faults(found["claims"])
-    rows = [{"score": column, **cells} for column, cells in _matrix(found["claims"]).items()]
-    page.table(rows, [Column(key="score"), *[Column(key=fault, title=fault.replace("_", " ")) for fault in faults]])
+    matrix = _matrix(found["claims"])
+    for title, (first, last) in GROUPS.items():
+        order = list(columns_of_truth())
+        part = order[order.index(first) : order.index(last) + 1]
+        rows = [{"score": column, **matrix[column]} for column in part if column in matrix]
+        if rows:
+            page.heading(title)
+            page.table(rows, [Column(key="score"), *[Column(key=each, title=SHORT.get(each, each)) for each in faults]])
     page.items(
-        [f"**{fault.replace('_', ' ')}**: {EXPECTED[fault].title}, up to {EXPECTED[fault].unit}" for fault in faults]
+        [f"**{SHORT.get(fault, fault)}**: {EXPECTED[fault].title}, up to {EXPECTED[fault].unit}" for fault in faults]
     )
     page.heading("Why nothing is claimed")
     page.items([f"**{letter}**: {reason}" for letter, reason in REASONS.items()])
@@ -132,8 +139,8 @@ def _add_zero(page: Page, zero: Sequence[Mapping[str, Any]]) -> None:
     page.section(
         "Without any fault, by camera move",
         "The score must not depend on what the camera does: mean over clips [lowest, highest]. A clip is outside where "
-        "it lies off the median over moves by more than half of what the faults that the score follows change at their "
-        "largest (the median of them); a score without such a fault may not lie off at all.",
+        "it lies off the median over moves by more than half of what the faults that make the score worse change at "
+        "their largest (the median of them); a score without such a fault may not lie off at all.",
     )
     moves = list(dict.fromkeys(move for each in zero for move in each["by_move"]))
     rows = [
