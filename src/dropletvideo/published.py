@@ -26,7 +26,7 @@ class Weights:
         is_free: whether its licence allows commercial use.
         note: what a user has to know before using it.
         used_by: stages or commands that read it.
-        made_by: the command that makes what nobody publishes; such an entry has no url.
+        made_by: the command that makes what nobody publishes, `{path}` for where it goes; such an entry has no url.
     """
 
     name: str
@@ -144,7 +144,7 @@ _ALL = (
         source="nobody publishes one",
         licence="yours",
         is_folder=True,
-        made_by="droplet train-classifier --out",
+        made_by="droplet train-classifier --out {path}",
         used_by=("camera_class_swin",),
     ),
     Weights(
@@ -241,7 +241,7 @@ _ALL = (
         parts=("config.json", "preprocessor_config.json", "model.safetensors", "pytorch_model.bin"),
         licence="MIT (its code; the model card names no other)",
         is_folder=True,
-        used_by=("vbench_background_consistency", "mira_clip"),
+        used_by=("vbench_background_consistency", "mira_clip", "mira_temporal_paper"),
     ),
     Weights(
         name="raft-things",
@@ -251,7 +251,7 @@ _ALL = (
         sha256="22a6c225",
         licence="BSD-3-Clause",
         is_folder=False,
-        used_by=("vbench_dynamic_degree", "vbench_temporal_flickering", "mira_dynamic_degree"),
+        used_by=("vbench_dynamic_degree", "vbench_still_flickering", "mira_dynamic_degree"),
     ),
     Weights(
         name="dreamsim",
@@ -261,7 +261,7 @@ _ALL = (
         is_folder=False,
         note="takes 1,3,224,224 float of 0 to 1, gives the embedding 1,D",
         used_by=("vbench_i2v_background",),
-        made_by="python examples/export_programs.py dreamsim",
+        made_by="python examples/export_programs.py dreamsim --out {path}",
     ),
     Weights(
         name="cotracker2",
@@ -271,7 +271,7 @@ _ALL = (
         is_free=False,
         note="one program for each number of frames T, T.pt2: 1,T,3,384,512 float of 0 to 255 to places 1,T,100,2 px",
         used_by=("vbench_camera_motion", "mira_tracking_strength", "mira_temporal_paper"),
-        made_by="python examples/export_programs.py cotracker2 --frames T",
+        made_by="python examples/export_programs.py cotracker2 --frames T --weights FILE --out {path}/T.pt2",
     ),
     Weights(
         name="cotracker2-online",
@@ -281,7 +281,7 @@ _ALL = (
         is_free=False,
         note="as cotracker2; gives the places of all steps behind one another, as MiraBench collects them",
         used_by=("mira_tracking_online",),
-        made_by="python examples/export_programs.py cotracker2-online --frames T",
+        made_by="python examples/export_programs.py cotracker2-online --frames T --weights FILE --out {path}/T.pt2",
     ),
     Weights(
         name="amt-s",
@@ -291,8 +291,8 @@ _ALL = (
         is_free=False,
         note="one program for each size, HxW.pt2, sides padded to multiples of 16: two frames 1,3,H,W of 0 to 1 to the "
         "middle one",
-        used_by=("vbench_motion_smoothness", "mira_smoothness"),
-        made_by="python examples/export_programs.py amt-s --size HxW",
+        used_by=("vbench_motion_smoothness", "mira_smoothness", "mira_temporal_paper"),
+        made_by="python examples/export_programs.py amt-s --size HxW --weights FILE --out {path}/HxW.pt2",
     ),
     Weights(
         name="musiq-spaq",
@@ -301,8 +301,8 @@ _ALL = (
         is_folder=True,
         is_free=False,
         note="one program for each size, HxW.pt2, the longer side 512 at most: 1,3,H,W float of 0 to 1 to the score",
-        used_by=("vbench_imaging_quality", "mira_imaging_quality"),
-        made_by="python examples/export_programs.py musiq-spaq --size HxW",
+        used_by=("vbench_imaging_quality", "mira_imaging"),
+        made_by="python examples/export_programs.py musiq-spaq --size HxW --weights FILE --out {path}/HxW.pt2",
     ),
     Weights(
         name="viclip",
@@ -312,7 +312,7 @@ _ALL = (
         is_free=False,
         note="video.pt2: 1,8,3,224,224 normalised as CLIP's to 1,D; text.pt2: 1,32 int64 tokens to 1,D",
         used_by=("mira_alignment", "viclip"),
-        made_by="python examples/export_programs.py viclip-video, and viclip-text",
+        made_by="python examples/export_programs.py viclip-video --out {path}/video.pt2 (and viclip-text, text.pt2)",
     ),
 )
 WEIGHTS: Mapping[str, Weights] = MappingProxyType({weights.name: weights for weights in _ALL})

@@ -80,7 +80,7 @@ def _missing(weights: Weights, path: Path) -> str:
     if weights.made_by:
         return (
             f"weights {weights.name!r} are not in {path} and nobody publishes them: make them by "
-            f"{weights.made_by} {path}, or name another folder in {FOLDER_VARIABLE}"
+            f"{weights.made_by.format(path=path)}, or name another folder in {FOLDER_VARIABLE}"
         )
     note = f" ({weights.note})" if weights.note else ""
     return (

@@ -87,6 +87,8 @@ def test_what_cannot_be_compared_is_refused(runs, tmp_path):
         read_scored(tmp_path / "nothing")
     with pytest.raises(RequestError, match="one of model"):
         read_scored(f"{runs[0]}:frozen")
+    with pytest.raises(RequestError, match="'frosen' is no system: one of model, real"):
+        read_scored(f"{runs[0]}:frosen")
     other = write_run(tmp_path / "other", {"psnr": [1.0], "error": [1.0], "speed": [1.0]})
     text = (other / "rows.jsonl").read_text().replace('"v0"', '"elsewhere"')
     (other / "rows.jsonl").write_text(text)

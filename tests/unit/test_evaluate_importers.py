@@ -70,6 +70,45 @@ def test_a_folder_without_any_listed_video_and_a_wrong_list_are_refused(source, 
         vbench_rows(VBenchSource(folder=source.folder, info=tmp_path / "wrong.json"))
     with pytest.raises(RequestError, match="cannot be read"):
         vbench_rows(VBenchSource(folder=source.folder, info=tmp_path / "none.json"))
+    (tmp_path / "nulls.json").write_text('[{"prompt_en": null, "dimension": null, "image_name": null}]')
+    with pytest.raises(RequestError, match="is not VBench's I2V list"):
+        vbench_rows(VBenchSource(folder=source.folder, info=tmp_path / "nulls.json"))
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(RequestError, match="not UTF-8"):
+        vbench_rows(VBenchSource(folder=source.folder, info=tmp_path / "bytes.json"))
+    with pytest.raises(RequestError, match="list's images"):
+        vbench_rows(VBenchSource(folder=source.folder, info=source.info, images=tmp_path / "none"))
+
+
+def test_dense_prompts_of_another_list_are_refused_and_not_dropped_silently(source, tmp_path):
+    prompts = tmp_path / "dense.json"
+    prompts.write_text(json.dumps({"a red ball": "dense", "a blue ball": "dense"}))
+    with pytest.raises(RequestError, match=r"1 of 2 prompts are not in the list .* 'a blue ball'"):
+        vbench_rows(VBenchSource(folder=source.folder, info=source.info, prompts=prompts))
+
+
+@pytest.mark.skipif(not (DATA / "dropletvideo_release_prompts.json").is_file(), reason="the release is not here")
+@pytest.mark.parametrize("language", ["English", "Chinese"])
+def test_prompts_as_dense_as_the_release_s_pass_through_the_manifest(tmp_path, language):
+    """Hundreds of words with line ends and quotes, far beyond a file name: the video goes by the list's prompt."""
+    told = json.loads((DATA / "dropletvideo_release_prompts.json").read_text(encoding="utf-8"))
+    texts = [each[language] for each in told if each.get(language)][:5]
+    listed = json.loads((DATA / "vbench_i2v_full_info.json").read_text(encoding="utf-8"))
+    entries = [each for each in listed if "camera_motion" in each["dimension"]][: len(texts)]
+    dense = {entry["prompt_en"]: text for entry, text in zip(entries, texts, strict=True)}
+    assert any(len(text.encode()) > 255 and "\n" in text for text in texts)
+    (tmp_path / "list.json").write_text(json.dumps(entries))
+    (tmp_path / "dense.json").write_text(json.dumps(dense, ensure_ascii=False), encoding="utf-8")
+    for entry in entries:
+        (tmp_path / f"{entry['prompt_en']}-0.mp4").write_bytes(b"x")
+    source = VBenchSource(folder=tmp_path, info=tmp_path / "list.json", prompts=tmp_path / "dense.json", samples=1)
+    rows = vbench_rows(source)
+    write_manifest(tmp_path / "m.jsonl", rows)
+    back = read_manifest(tmp_path / "m.jsonl")
+    assert back == rows
+    assert [row.prompt for row in back] == texts
+    assert [row.prompt_original for row in back] == [entry["prompt_en"] for entry in entries]
+    assert all(row.video.is_file() and row.moves for row in back)  # the camera asked is that of the list
 
 
 @pytest.mark.skipif(not (DATA / "vbench_i2v_full_info.json").is_file(), reason="the published list is not here")

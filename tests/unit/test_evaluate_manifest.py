@@ -68,6 +68,11 @@ def test_a_bad_line_is_named_with_its_number(tmp_path, line, complaint):
 def test_missing_and_empty_manifests_are_refused(tmp_path):
     with pytest.raises(RequestError, match="not a file"):
         read_manifest(tmp_path / "none.jsonl")
+    (tmp_path / "manifest.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RequestError, match=r"not a file: give .*manifest\.jsonl"):
+        read_manifest(tmp_path)
+    with pytest.raises(RequestError, match="not UTF-8"):
+        read_manifest(tmp_path / "manifest.jsonl")
     (tmp_path / "empty.jsonl").write_text("\n\n")
     with pytest.raises(RequestError, match="no rows"):
         read_manifest(tmp_path / "empty.jsonl")

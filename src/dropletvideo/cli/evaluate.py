@@ -167,7 +167,10 @@ def import_vbench(
     from dropletvideo.evaluate.importers import VBenchSource, vbench_rows
 
     source = VBenchSource(folder=folder, info=info, images=images, prompts=prompts, samples=samples)
-    _write(vbench_rows(source), out or folder / "manifest.jsonl")
+    rows = vbench_rows(source)
+    _write(rows, out or folder / "manifest.jsonl")
+    if prompts is not None and (plain := sum(row.prompt_original is None for row in rows)):
+        typer.echo(f"{plain} rows keep the list's prompt, since {prompts} has no dense one for it", err=True)
 
 
 @importers.command("mirabench")
@@ -249,7 +252,7 @@ def _print_plan(plan: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _print_table(summary: dict[str, Any]) -> None:
-    """Scores and totals of every system with intervals, then what is absent and what is weak."""
+    """Scores and totals of every system, the model's with intervals, then what is absent and what is weak."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -258,15 +261,17 @@ def _print_table(summary: dict[str, Any]) -> None:
 
     table = Table(title="mean [95 % interval], drawn over groups", title_justify="left")
     table.add_column("score")
-    systems = summary["systems"].values()
+    systems = [system for system in summary["systems"].values() if system["scores"]]
     for system in systems:
         table.add_column(system["label"], justify="right")
     for column in summary["columns"]:
         arrow = {"higher": "↑", "lower": "↓"}.get(column["better"], "")
         cells = [shown(system["scores"].get(column["name"]), column) for system in systems]
+        cells[1:] = [cell.split(" ")[0] for cell in cells[1:]]  # all intervals are in the report
         table.add_row(f"{column['label']} {arrow}".strip(), *cells)
     for column in total_columns(summary):
         cells = [shown(system["totals"][column["suite"]].get(column["name"]), column) for system in systems]
+        cells[1:] = [cell.split(" ")[0] for cell in cells[1:]]
         table.add_row(f"{column['label']} ↑", *cells)
     console = Console()
     console.print(table)

@@ -45,6 +45,9 @@ def read_scored(where: str | Path) -> Scored:
     if system not in SYSTEMS or not text:
         text, system = str(where), MODEL
     folder = Path(text)
+    named = folder.parent / folder.name.rpartition(":")[0]
+    if not folder.is_dir() and ":" in folder.name and (named / "summary.json").is_file():
+        raise RequestError(f"{folder.name.rpartition(':')[2]!r} is no system: one of {', '.join(SYSTEMS)}")
     if not (folder / "summary.json").is_file() or not (folder / "rows.jsonl").is_file():
         raise RequestError(f"{folder} holds no evaluation (summary.json, rows.jsonl): run `droplet evaluate` first")
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))

@@ -58,6 +58,13 @@ def vbench_rows(source: VBenchSource) -> list[ManifestRow]:
     """
     entries = _read_list(source.info)
     dense = _read_prompts(source.prompts)
+    if foreign := dense.keys() - {entry["prompt_en"] for entry in entries}:
+        raise RequestError(
+            f"{source.prompts}: {len(foreign)} of {len(dense)} prompts are not in the list {source.info}, such as "
+            f"{min(foreign)!r}: its keys are the list's prompts"
+        )
+    if source.images is not None and not source.images.is_dir():
+        raise RequestError(f"{source.images} is not a folder: name the one with the list's images")
     there = _videos_in(source.folder)
     rows = [
         _vbench_row(source, entry, dense.get(entry["prompt_en"]), sample, there)
@@ -96,10 +103,16 @@ def _vbench_row(
 
 def _read_list(path: Path) -> list[dict[str, Any]]:
     entries = _read_json(path)
-    wanted = {"prompt_en", "dimension", "image_name"}
-    if not isinstance(entries, list) or not entries or not all(wanted <= set(entry) for entry in entries):
-        raise RequestError(f"{path} is not VBench's I2V list: a JSON list of objects with {', '.join(sorted(wanted))}")
+    wanted = ("prompt_en", "dimension", "image_name")
+    if not isinstance(entries, list) or not entries or not all(_is_entry(entry) for entry in entries):
+        raise RequestError(f"{path} is not VBench's I2V list: a JSON list of objects with {', '.join(wanted)}")
     return entries
+
+
+def _is_entry(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not isinstance(entry.get("dimension"), list):
+        return False
+    return all(isinstance(entry.get(name), str) and entry[name] for name in ("prompt_en", "image_name"))
 
 
 def _read_prompts(path: Path | None) -> dict[str, str]:
@@ -118,6 +131,8 @@ def _read_json(path: Path) -> Any:
         raise RequestError(f"{path} cannot be read: {error.strerror or error}") from error
     except json.JSONDecodeError as error:
         raise RequestError(f"{path} is not JSON ({error.msg} at line {error.lineno})") from error
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from error
 
 
 def _videos_in(folder: Path) -> dict[str, Path]:
@@ -167,6 +182,8 @@ def _read_table(path: Path) -> Iterator[dict[str, str]]:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from error
     lines = list(csv.DictReader(io.StringIO(text, newline="")))
     columns = set(lines[0]) if lines else set()
     if not lines or not ({"video_idx", "index"} & columns) or not ({"short_caption", "dense_caption"} & columns):

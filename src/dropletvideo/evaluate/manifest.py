@@ -97,10 +97,17 @@ def read_manifest(path: Path | str) -> list[ManifestRow]:
     """
     path = Path(path)
     if not path.is_file():
-        raise RequestError(f"{path} is not a file: give the manifest.jsonl that `droplet generate --batch` wrote")
+        inside = path / "manifest.jsonl"
+        named = (
+            f"give {inside}" if inside.is_file() else "give the manifest.jsonl that `droplet generate --batch` wrote"
+        )
+        raise RequestError(f"{path} is not a file: {named}")
     rows: list[ManifestRow] = []
     seen: dict[str, int] = {}
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from error
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue

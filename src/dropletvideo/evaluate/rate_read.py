@@ -34,9 +34,9 @@ def read_ratings(paths: Sequence[Path | str], key: Path | str | None = None) -> 
     Raises:
         RequestError: a file is missing or belongs to another page, or no rank was given.
     """
-    key_path = Path(key) if key is not None else Path(paths[0]).parent / KEY
-    study = _read(key_path)
-    ranks = _ranks([_read(Path(path)) for path in paths], study)
+    answers = [_read(Path(path), holds="ranks") for path in paths]
+    study = _read(Path(key) if key is not None else Path(paths[0]).parent / KEY, holds="items")
+    ranks = _ranks(answers, study)
     if not ranks:
         raise RequestError("no rank was given in these answers: rate at least one request")
     groups = {item["item"]: item["group"] for item in study["items"]}
@@ -68,15 +68,20 @@ def _sign(value: float) -> int:
     return (value > 0) - (value < 0)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, *, holds: str) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror or error}") from error
     except json.JSONDecodeError as error:
         raise RequestError(f"{path} is not JSON ({error.msg} at line {error.lineno})") from error
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from error
     if not isinstance(found, dict) or "study" not in found:
         raise RequestError(f"{path} is no file of `droplet rate`: it has no study")
+    if not isinstance(found.get(holds), list):
+        what = "the answers of a rater" if holds == "ranks" else f"the {KEY} of a page"
+        raise RequestError(f"{path} is not {what}: it has no {holds}")
     return found
 
 
@@ -87,9 +92,14 @@ def _ranks(answers: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> Ra
         if answer["study"] != study["study"]:
             raise RequestError(f"the answers of {answer.get('rater')} are of another page: give its key.json")
         for each in answer["ranks"]:
-            run = slots[each["item"]][each["letter"]]["run"]
-            place = (f"{answer.get('rater')} ({number})", each["item"], each["criterion"])
-            ranks.setdefault(place, {})[run] = float(each["rank"])
+            try:
+                run = slots[each["item"]][each["letter"]]["run"]
+                place = (f"{answer.get('rater')} ({number})", each["item"], each["criterion"])
+                ranks.setdefault(place, {})[run] = float(each["rank"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise RequestError(
+                    f"the answers of {answer.get('rater')} hold a rank that cannot be read: {each}"
+                ) from error
     return ranks
 
 

@@ -45,7 +45,8 @@ def _failures(summary: Mapping[str, Any]) -> Iterator[str]:
 def _few_images(summary: Mapping[str, Any]) -> Iterator[str]:
     counts = [estimate["clusters"] for estimate in _model(summary).get("scores", {}).values()]
     if counts and max(counts) < FEW_CLUSTERS:
-        yield f"Only {max(counts)} independent images or prompts: the intervals are wide and not to be trusted far."
+        images = "image or prompt" if max(counts) == 1 else "images or prompts"
+        yield f"Only {max(counts)} independent {images}: the intervals are wide and not to be trusted far."
 
 
 def _missing(summary: Mapping[str, Any]) -> Iterator[str]:

@@ -35,4 +35,5 @@ def shaped_program(name: str, shape: str, path: str | Path | None = None) -> tup
             return load_program(name, file)
     there = sorted(file.stem for file in folder.iterdir() if file.suffix in _SUFFIXES)
     has = ", ".join(there) or "none"
-    raise WeightsError(f"{folder} has no program for {shape} (it has {has}): export one by {named(name).made_by}")
+    made_by = named(name).made_by.format(path=folder)
+    raise WeightsError(f"{folder} has no program for {shape} (it has {has}): export one by {made_by}")
