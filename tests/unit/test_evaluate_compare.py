@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -178,6 +181,48 @@ def test_answers_give_mean_ranks_agreement_and_tau_with_metrics(rated):
     result = CliRunner().invoke(application, ["rate", "read", *map(str, files)])
     assert result.exit_code == 0
     assert "Mean rank" in result.stdout
+
+
+PRESS = """
+<script>
+URL.createObjectURL = (blob) => { blob.text().then(done); return "#"; };
+HTMLAnchorElement.prototype.click = function () { document.body.dataset.file = this.download; };
+function done(text) {
+  const kept = document.createElement("pre");
+  kept.id = "kept"; kept.textContent = text; document.body.append(kept);
+}
+find("rater").value = "Ann B."; find("rater").dispatchEvent(new Event("input"));
+for (let page = 0; page < data.items.length; page += 1) {
+  document.querySelectorAll("#videos select").forEach((select) => {
+    select.value = select.dataset.name.endsWith("A") ? "1" : "2";
+    select.dispatchEvent(new Event("change"));
+  });
+  find("next").click();
+}
+find("back").click();
+document.body.dataset.place = find("place").textContent;
+document.body.dataset.state = find("state").textContent;
+find("save").click();
+</script></body>"""
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no browser here")
+def test_the_page_works_in_a_browser_and_what_it_saves_can_be_read(rated):
+    pressed = rated / "pressed.html"
+    pressed.write_text((rated / "rate.html").read_text().replace("</body>", PRESS))
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000", "--dump-dom"]
+    shown = subprocess.run([*command, f"file://{pressed}"], capture_output=True, text=True, timeout=120, check=True)
+    assert 'data-file="answers-Ann_B_.json"' in shown.stdout
+    assert 'data-place="Request 5 of 6"' in shown.stdout
+    assert 'data-state="60 of 60 ranks given"' in shown.stdout
+    saved = html.unescape(shown.stdout.split('<pre id="kept">')[1].split("</pre>")[0])
+    (rated / "answers-Ann_B_.json").write_text(saved)
+    found = read_ratings([rated / "answers-Ann_B_.json"])
+    assert found["raters"] == ["Ann B. (1)"]
+    assert found["requests"] == 6
+    first = [item["slots"]["A"]["run"] for item in json.loads((rated / "key.json").read_text())["items"]]
+    expected = np.mean([1 if run == "good" else 2 for run in first])  # A was put first throughout
+    assert found["mean_ranks"]["good"]["visual_quality"]["value"] == pytest.approx(expected)
 
 
 def test_answers_of_another_page_and_empty_ones_are_refused(rated):
