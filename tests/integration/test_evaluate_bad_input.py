@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import json
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from dropletvideo import media
+from dropletvideo.errors import CatalogLocked
 from dropletvideo.evaluate.manifest import ManifestRow, write_manifest
 from dropletvideo.evaluate.report import write_report
 from dropletvideo.evaluate.score import EvaluateConfig, evaluate_manifest
+from dropletvideo.tables.lock import locked
 
 METRICS = ("breaks", "camera", "dynamic_degree", "first_frame", "flicker", "look", "motion", "reference")
 
@@ -110,3 +114,49 @@ def test_no_score_anywhere_is_nan_and_the_report_names_the_failures(evaluated):
     page = (evaluation.out / "report.html").read_text()
     assert "Videos without a score" in page
     assert "Scores that videos do not have" in page
+
+
+def test_a_second_run_into_the_same_folder_is_refused_and_one_that_was_killed_goes_on(evaluated):
+    evaluation, _ = evaluated
+    manifest = evaluation.out.parent / "manifest.jsonl"
+    config = EvaluateConfig(metrics=METRICS, baselines=(), timeout_seconds=None)
+    lines = (evaluation.out / "rows.jsonl").read_text().splitlines(keepends=True)
+    with locked(evaluation.out), pytest.raises(CatalogLocked, match="being written by another run"):
+        evaluate_manifest(manifest, evaluation.out, config)
+    assert (evaluation.out / "rows.jsonl").read_text() == "".join(lines)
+    kept = len(lines) // 2
+    (evaluation.out / "rows.jsonl").write_text(
+        "".join(lines[:kept]) + lines[kept][:40]
+    )  # killed in the middle of a line
+    again = evaluate_manifest(manifest, evaluation.out, config)
+    assert again.summary["systems"]["model"]["scores"] == evaluation.summary["systems"]["model"]["scores"]
+    assert 0 < again.summary["protocol"]["videos_measured"] < len(lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"), [("a b/ünï & co's.webm", "libvpx-vp9", "yuv420p"), ("x.avi", "mpeg4", "yuv420p")]
+)
+def test_other_codecs_containers_and_odd_names_are_scored_and_shown(tmp_path, name, codec, pixels):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=8)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, pixels
+        for frame in moving():
+            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    images = {"own": moving(count=1)[0], "other": np.zeros((64, 96, 3), np.uint8)}
+    for kind, image in images.items():
+        media.write_image(tmp_path / f"{kind}.png", image)
+    rows = [ManifestRow(id=f"{name} {kind}", video=path, image=tmp_path / f"{kind}.png") for kind in images]
+    write_manifest(tmp_path / "manifest.jsonl", rows)
+    config = EvaluateConfig(metrics=("first_frame", "flicker"), baselines=("frozen",), timeout_seconds=None)
+    evaluation = evaluate_manifest(tmp_path / "manifest.jsonl", tmp_path / "out", config)
+    assert not evaluation.num_failed
+    assert evaluation.summary["systems"]["model"]["scores"]["temporal_flickering"]["count"] == 2
+    write_report(evaluation, tmp_path / "report.html")
+    page = html.unescape((tmp_path / "report.html").read_text())
+    assert "Best by first frame PSNR" in page
+    assert "8 frames of it" in page

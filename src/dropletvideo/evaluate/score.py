@@ -34,6 +34,7 @@ from dropletvideo.evaluate.summary import SCORED_VIDEO_FAILED, SYSTEMS, Absent, 
 from dropletvideo.evaluate.weak import weak_points
 from dropletvideo.files import write_json
 from dropletvideo.tables.gpus import LEARNED_SHARE
+from dropletvideo.tables.lock import locked
 
 OnProgress = Callable[[str], None]
 
@@ -140,36 +141,32 @@ def evaluate_manifest(
     Raises:
         RequestError: the manifest is not valid.
         ConfigError: a metric or suite is unknown.
+        CatalogLocked: another run is writing into `out`.
     """
     config, started = config or EvaluateConfig(), time.perf_counter()
     manifest, out = Path(manifest), Path(out).resolve()  # a worker on another machine has another working folder
     metrics, absent = present_metrics(config)
     rows = read_manifest(manifest)
-    made, not_made = _make_baselines(rows, out / "baselines", config, reconstruct)
-    wanted = [(MODEL, row) for row in rows] + made
-    results, counts = _measure_all(wanted, metrics, absent, config, out)
-    protocol = _protocol(manifest, rows, config, metrics, results) | {
-        "codec": codec_name if reconstruct is not None else None,
-        **counts,
-        "wall_seconds": round(time.perf_counter() - started, 2),
-    }
-    found = summarise(
-        results,
-        metrics,
-        not_made=not_made,
-        absent=absent,
-        suites=config.suites_shown(config.load_metrics()),
-        folder=out,
-    )
-    summary = {"protocol": protocol, **found}
-    summary["weak"] = weak_points(summary)
-    write_json(out / "summary.json", summary, indent=1, default=str)
-    runtime.write_run(
-        out,
-        recipe={"manifest": str(manifest), **config.model_dump()},
-        seeds={"bootstrap": aggregate.SEED},
-        wall_seconds=protocol["wall_seconds"],
-    )
+    with locked(out):
+        made, not_made = _make_baselines(rows, out / "baselines", config, reconstruct)
+        wanted = [(MODEL, row) for row in rows] + made
+        results, counts = _measure_all(wanted, metrics, absent, config, out)
+        protocol = _protocol(manifest, rows, config, metrics, results) | {
+            "codec": codec_name if reconstruct is not None else None,
+            **counts,
+            "wall_seconds": round(time.perf_counter() - started, 2),
+        }
+        suites = config.suites_shown(config.load_metrics())
+        found = summarise(results, metrics, not_made=not_made, absent=absent, suites=suites, folder=out)
+        summary = {"protocol": protocol, **found}
+        summary["weak"] = weak_points(summary)
+        write_json(out / "summary.json", summary, indent=1, default=str)
+        runtime.write_run(
+            out,
+            recipe={"manifest": str(manifest), **config.model_dump()},
+            seeds={"bootstrap": aggregate.SEED},
+            wall_seconds=protocol["wall_seconds"],
+        )
     return Evaluation(out=out, metrics=metrics, results=results, summary=summary)
 
 
