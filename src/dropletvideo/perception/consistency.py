@@ -58,6 +58,7 @@ from dropletvideo.perception.own_motion import Judged, judge_windows, moving_box
 from dropletvideo.perception.point_tracks import POINT_TRACKS, SHORT_SIDE
 from dropletvideo.perception.returning import SIDE, Boxes, closing, headings, likeness_of_cells, returns_of
 from dropletvideo.perception.rigid_scene import RigidWindow, rigid_windows
+from dropletvideo.perception.settled_lens import settled_lens
 from dropletvideo.perception.view_chain import ViewChain, chain_of
 
 MOST_FRAMES = 240
@@ -128,7 +129,7 @@ class ConsistencyJudge:
         opening = {"opening_likeness": _opening(state)}
         if not pairs:
             return dict.fromkeys(COLUMNS) | opening
-        lens = calibrate(pairs, min(tracks.height, tracks.width))
+        lens = settled_lens(pairs, calibrate(pairs, min(tracks.height, tracks.width)))
         windows = rigid_windows(tracks, lens.focal_px, lens.noise_px)
         judged = judge_windows(windows, lens.noise_px, min(tracks.height, tracks.width))
         chain = chain_of(tracks, lens.focal_px, lens.noise_px)
