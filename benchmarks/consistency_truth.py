@@ -2,6 +2,7 @@
 
     python benchmarks/consistency_truth.py --count 8 --first-seed 1000000 --work OUT     # truth as the answer
     python benchmarks/consistency_truth.py --small --count 4 --work OUT64          # 64x64, as the shipped model sees
+    python benchmarks/consistency_truth.py --coding --count 2 --kinds move --work OUT       # truth, coded anew
     droplet generate --model nano --batch OUT64/requests.jsonl --out ANSWERS
     python benchmarks/consistency_truth.py --manifest ANSWERS/manifest.jsonl --name nano --work OUT64-nano
 
@@ -27,7 +28,7 @@ import numpy as np
 from dropletvideo.evaluate.aggregate import mean_estimate
 from dropletvideo.evaluate.metric import load_metric
 from dropletvideo.evaluate.score import EvaluateConfig, evaluate_manifest
-from dropletvideo.media import stream, write_video
+from dropletvideo.media import probe, read_video, stream, write_video
 from dropletvideo.perception.camera import CameraJudge
 from dropletvideo.perception.consistency import ConsistencyJudge
 from dropletvideo.tables.plan import measure_video
@@ -36,6 +37,10 @@ from dropletvideo.world.render import render_shot
 
 METRICS = ("geometry", "revisit", "emergence", "plot", "causality", "consistency")
 BASELINES = ("frozen", "ken_burns", "shuffled", "reversed")
+CODINGS = (
+    {"as it is": (None, 1.0)} | {f"crf {crf}": (crf, 1.0) for crf in (18, 23, 28, 35, 42)} | {"half size": (12, 0.5)}
+)
+"""Name to crf and size of a second coding."""
 PARTS = ("delivered", "geometry", "revisit", "revisit_closing", "emergence", "plot", "causality")
 
 
@@ -51,8 +56,29 @@ def truth_manifest(work: Path, config: ConsistencySuite, each: int | None) -> Pa
     return manifest
 
 
+def coded_manifest(manifest: Path) -> Path:
+    """The same rows, each with its video in every coding."""
+    lines = []
+    for row in (json.loads(line) for line in manifest.read_text().splitlines()):
+        for name, (crf, scale) in CODINGS.items():
+            video = manifest.parent / row["video"]
+            if crf is not None:
+                frames, rate = read_video(video).frames, probe(video).source_fps
+                height, width = (round(side * scale / 2) * 2 for side in frames.shape[1:3])
+                video = video.with_name(f"{video.stem}-{name.replace(' ', '')}.mp4")
+                small = [cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in frames]
+                write_video(video, np.stack(small), playback_fps=rate, crf=crf)
+            row_of = row | {"id": f"{row['id']}-{name}", "video": str(video), "coding": name}
+            lines.append(json.dumps(row_of | {"reference_video": None}) + "\n")
+    path = manifest.with_name("coded.jsonl")
+    path.write_text("".join(lines))
+    return path
+
+
 def key_of(row):
-    """What a row counts for: its single move, else its kind (an orbit with its angle)."""
+    """What a row counts for: its coding, its single move, or else its kind (an orbit with its angle)."""
+    if "coding" in row.extra:
+        return row.extra["coding"]
     kind = row.extra.get("kind", "move")
     if kind == "orbit":
         return f"orbit {round(row.camera[0].amount)}"
@@ -168,6 +194,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--small", action="store_true", help="64x64, 17 frames at M=8, speeds of the training world")
     parser.add_argument("--manifest", type=Path, help="answers of a model in place of the truth")
+    parser.add_argument("--coding", action="store_true", help="truth alone, by how coarsely it is coded")
     parser.add_argument("--cost", action="store_true", help="only what the judges cost beside decoding")
     parser.add_argument("--name", default="truth")
     parser.add_argument("--baselines", nargs="*", default=list(BASELINES))
@@ -182,6 +209,8 @@ def main() -> None:
         print("\n".join(json.dumps(row) for row in cost(args.work)))
         return
     manifest = args.manifest or truth_manifest(args.work, config, args.each)
+    manifest = coded_manifest(manifest) if args.coding else manifest
+    args.baselines = [] if args.coding else args.baselines
     started = time.process_time()
     parts = evaluated(manifest, args.work, tuple(args.baselines))
     results = [result for part in parts for result in part.results]
