@@ -71,6 +71,13 @@ def test_a_colour_that_changes_in_view_is_seen_and_a_moving_camera_is_not_taken_
     assert changed["changed_share"] > 0.005
 
 
+def test_a_picture_that_fades_into_another_does_not_keep_its_look():
+    frames, other = frames_of("pan_left"), frames_of("tilt_up")
+    share = np.clip(np.arange(len(frames)) / 10, 0, 1)[:, None, None, None]
+    assert judged(frames)["kept_look"] > 0.7
+    assert judged(((1 - share) * frames[0] + share * other).astype(np.uint8))["kept_look"] < 0.3
+
+
 def test_what_is_new_keeps_its_look_no_better_under_faults():
     clip = Clip(frames_of("pan_left"), seed=5)
     clean = judged(clip.frames)["revealed_stays"]

@@ -5,7 +5,11 @@ colours still differ over a patch that is no mere edge, something was uncovered,
 uncovered or went by has a colour that was in view nearby before; what has changed has not. A change of all the picture,
 such as one of exposure, is taken off first.
 
-Source: own rule. A change over a second or more is within what light does, and is not told.
+A picture that fades into another changes all over, too slowly for that. Therefore each frame is also compared, by
+structure and colour, with one up to three quarters of a second earlier whose view it shares: `kept_look` is the median
+over the cells in view in both, at the moment at which it is least.
+
+Source: own rule. A thing that changes over a second or more is within what light does, and is not told.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from numpy.typing import NDArray
 
 from dropletvideo.perception.camera_fit import Array
 from dropletvideo.perception.flow import dense_flow, gray
-from dropletvideo.perception.returning import Frames, carried_picture
+from dropletvideo.perception.returning import Frames, carried_picture, likeness_between
 from dropletvideo.perception.view_chain import ViewChain
 
 BEFORE = 2
@@ -30,12 +34,43 @@ NEARBY = 0.3
 MARGIN = 0.02
 """Places this near to the picture's border, in sides, are not compared."""
 SMOOTH = 1.5
+TURNED = 5.0
+"""Degrees between the headings of two frames that are compared, at most: from another side all looks another way."""
+LONGEST, SHARED = 6, 0.75
+"""Sampled frames between two that are compared whole, at most; and share of the view that they must share, for what a
+fast camera brings to view half a second on looks another way."""
+LEAST_CELLS = 24
 
 
-def changed_share(frames: Frames, chain: ViewChain) -> float | None:
-    """Largest share of the picture, 0 to 1, that changes from one frame to the next but one; None for short clips."""
-    pairs = [(k - BEFORE, k) for k in range(BEFORE, len(frames)) if chain.piece[k - BEFORE] == chain.piece[k]]
+def changed_share(frames: Frames, chain: ViewChain, heading: Array) -> float | None:
+    """Largest share of the picture, 0 to 1, that changes from one frame to the next but one; None for short clips.
+
+    `heading` F degrees: frames that the camera takes from other sides are not compared.
+    """
+    every = ((k - BEFORE, k) for k in range(BEFORE, len(frames)) if chain.piece[k - BEFORE] == chain.piece[k])
+    pairs = [(first, last) for first, last in every if _same_side(heading, first, last)]
     return max((_changed(frames, chain, first, last) for first, last in pairs), default=None)
+
+
+def kept_look(frames: Frames, chain: ViewChain, heading: Array) -> float | None:
+    """Least over time of the median likeness, 0 to 1, of what stays in view, of frames taken from the same side; None
+    where there are none."""
+    overlap, grid = chain.overlaps(), chain.grid()
+    kept = []
+    for last in range(BEFORE, len(frames), 2):
+        earlier = range(max(0, last - LONGEST), last - 1)
+        shared = [k for k in earlier if overlap[last, k] >= SHARED and _same_side(heading, k, last)]
+        if not shared:
+            continue
+        inside = chain.inside(chain.carried(grid, last, np.array([shared[0]])) * (1 + 3 * MARGIN))[0]
+        if inside.sum() >= LEAST_CELLS:
+            kept.append(float(np.median(likeness_between(frames, chain, shared[0], last)[inside])))
+    return min(kept, default=None)
+
+
+def _same_side(heading: Array, first: int, last: int) -> bool:
+    """Whether two frames are taken from about the same side, or nothing is known of it."""
+    return not abs(heading[last] - heading[first]) > TURNED
 
 
 def _changed(frames: Frames, chain: ViewChain, first: int, last: int) -> float:

@@ -26,7 +26,7 @@ pairs of frames, closing of a full turn, and degrees turned.
 `revealed_detail`: share by border, and coloured things that came in (`revealed.py`).
 
 `changed_share` in 0 to 1, lower is better: largest part of the picture that changes its colour before the eyes
-(`changed_look.py`).
+and `kept_look` in 0 to 1, higher is better: least likeness of what stays in view to what it was (`changed_look.py`).
 
 `plot_share` in 0 to 1, direction none: share of the time in which something moves by itself. `plot_steadiness` in 0
 to 1, higher is better: smoothness of its course once the camera's motion is taken off. `plot_detail`: the things.
@@ -50,7 +50,7 @@ from dropletvideo.perception import plot_things, revealed, revealed_look
 from dropletvideo.perception.camera_fit import Array
 from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_windows import calibrate, make_pairs
-from dropletvideo.perception.changed_look import changed_share
+from dropletvideo.perception.changed_look import changed_share, kept_look
 from dropletvideo.perception.colours import name_pixels
 from dropletvideo.perception.course import course_of
 from dropletvideo.perception.judge import Chunk, Features, Frames
@@ -84,6 +84,7 @@ COLUMNS: Mapping[str, type] = {
     "revealed_own": float,
     "revealed_detail": dict,
     "changed_share": float,
+    "kept_look": float,
     "plot_share": float,
     "plot_steadiness": float,
     "plot_detail": dict,
@@ -105,7 +106,7 @@ class ConsistencyJudge:
     """See the module text."""
 
     name = "consistency"
-    version = 6
+    version = 7
     reads = ("image", "fit")
     needs: Frames | Features = POINT_TRACKS
     columns: Mapping[str, type] = COLUMNS
@@ -141,7 +142,8 @@ class ConsistencyJudge:
             "rigid_course": _course(windows, tracks),
             **_returns(state.pictures, chain, heading, moving),
             **_revealed(state, chain, moving),
-            "changed_share": changed_share(state.pictures, chain),
+            "changed_share": changed_share(state.pictures, chain, heading),
+            "kept_look": kept_look(state.pictures, chain, heading),
             **_plot(judged, state),
         }
 

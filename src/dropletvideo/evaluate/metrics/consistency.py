@@ -1,11 +1,14 @@
 """Integral spatio-temporal consistency (IST): was the asked camera delivered, and does the rest hold under it?
 
-    ist = delivered * opening * (product of the parts that apply) ^ (1 / their number)    range 0 to 1, higher is better
+    ist = delivered * opening * kept * (product of the parts that apply) ^ (1 / their number)
+
+Range 0 to 1, higher is better.
 
 `delivered` is the agreement of the asked moves with the measured course in direction, amount and time
 (`evaluate/course.py`); of `tracking`, which is about a subject, whether the camera judge sees it, where metric `camera`
 runs beside this one. `opening` is the likeness of the first frame to the asked image, where one is given, over 0.8 and
-at most 1: coding costs nothing, and a crop, another picture or another scene is no answer. Parts: `geometry` always;
+at most 1: coding costs nothing, and a crop, another picture or another scene is no answer. `kept` falls from 1 to 0 as
+the least likeness of what stays in view falls from 0.5 to 0.2: a fade into something else. Parts: `geometry` always;
 `revisit`, `emergence`, `plot` and `causality` where the request or the video has something of the kind. A part that
 could not be told is left out and never counts as 0; without an asked camera there is no IST, only the parts.
 
@@ -34,6 +37,8 @@ _COLUMNS = (
 PARTS = (geometry, revisit, emergence, plot, causality)
 ALIKE = 0.8
 """Likeness from which on a first frame is the asked image."""
+FADED, KEPT = 0.2, 0.5
+"""Likeness of what stays in view at which a picture has become another, and from which on it goes on."""
 NAMES = ("geometry", "revisit", "emergence", "plot", "causality")
 
 
@@ -61,7 +66,12 @@ def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | No
         return {"ist": None, "delivered": got}
     opening = measures.get("opening_likeness")
     begins = 1.0 if opening is None else min(opening / ALIKE, 1.0)
-    return {"ist": got * begins * math.prod(told) ** (1 / len(told)), "delivered": got}
+    return {"ist": got * begins * _kept(measures) * math.prod(told) ** (1 / len(told)), "delivered": got}
+
+
+def _kept(measures: Mapping[str, Any]) -> float:
+    likeness = measures.get("kept_look")
+    return 1.0 if likeness is None else min(max((likeness - FADED) / (KEPT - FADED), 0.0), 1.0)
 
 
 def tables(scored: Sequence[ScoredRow]) -> dict[str, Any]:
