@@ -162,6 +162,18 @@ def test_causality_wants_the_thing_while_the_camera_brings_it():
     assert causality.score(row(camera=[PAN]), revealed([]) | pans) == {}
 
 
+def test_two_things_must_come_in_their_order_unless_one_patch_stands_for_both():
+    later = {"event": "appears", "object": "blue box", "border": "left", "start": 1.9, "end": 2.0}
+    asked, pans = row(camera=[PAN], events=[APPEARS, later]), {"rigid_course": course(*[axis("pan", -5.0)] * 4)}
+    blue = BALL | {"colour": "blue", "start": 1.8}
+    assert causality.score(asked, revealed([BALL, blue]) | pans)["causality"] == 1.0
+    swapped = [BALL | {"start": 1.9}, blue | {"start": 0.5}]
+    assert causality.score(asked, revealed(swapped) | pans)["causality"] == pytest.approx(2 / 5)
+    alike = row(camera=[PAN], events=[APPEARS, later | {"object": "red box"}])
+    assert len(causality.constraints(alike, revealed([BALL]) | pans)) == 4
+    assert len(causality.constraints(asked, revealed([BALL, blue]) | pans)) == 5
+
+
 def test_counterfactual_pairs_want_the_asked_change_alone():
     def scored(changed, pan, share):
         extra = {"extra": {"changed": changed}, "group": "g", "id": f"g-{changed}"}

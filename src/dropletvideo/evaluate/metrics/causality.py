@@ -4,9 +4,9 @@
 
 Constraints: of two asked camera moves that are not asked at once, the earlier runs first (one that is not made does not
 hold); a thing asked to appear while the camera makes a move appears while the measured course runs that way; of two
-such things, the earlier comes first; each comes within a quarter of the video's length of its time. Whether an asked
-thing is found at all is a matter of `emergence`; only found ones are ordered. A request without two parts to order has
-no value.
+such things that are told apart, the earlier is not seen later; each comes within a quarter of the video's length of its
+time. Whether an asked thing is found at all is a matter of `emergence`; only found ones are ordered. A request without
+two parts to order has no value.
 
 Table `counterfactual`: rows of one group of which one asks for another camera (`changed: camera`) or for no plot
 (`changed: plot`), the rest equal. Control = wanted change / (wanted + unwanted change), 0 where nothing changes: what
@@ -29,6 +29,8 @@ from dropletvideo.perception.consistency import ConsistencyJudge
 _COLUMNS = (Column(name="causality", label="causality", unit="", better="higher", decimals=2),)
 SLACK = 0.4
 """Seconds by which a measured move may miss what it causes."""
+ABOUT = 0.25
+"""Seconds by which of two things the later may be seen first: one shows at its size, another only when it is large."""
 NEAR = 0.25
 """Share of the asked span by which a thing may come early or late."""
 LEAST_MOTION = 0.01
@@ -47,15 +49,16 @@ def constraints(row: ManifestRow, measures: Mapping[str, Any]) -> list[bool]:
     things = (measures.get("revealed_detail") or {}).get("things") or []
     length = max((ask.end or 0.0 for ask in moves), default=0.0)
     appearing = sorted(_appearances(row), key=lambda event: event["start"])
-    found = [(event, time) for event in appearing if (time := _comes(event, things)) is not None]
-    for event, time in found:
+    found = [(event, thing) for event in appearing if (thing := _coming(event, things)) is not None]
+    for event, thing in found:
+        time = thing["start"]
         cause = [ask for ask in moves if (ask.start or 0.0) <= event["start"] <= (ask.end or length)]
         if cause:
             held.append(any(_goes_on(course, ask, time) for ask in cause))
         held.append(abs(time - event["start"]) <= max(NEAR * length, SLACK))
     for (one, first), (two, second) in pairwise(found):
-        if two["start"] - one["start"] > SLACK:
-            held.append(_in_order(first, second))
+        if two["start"] - one["start"] > SLACK and first is not second:
+            held.append(first["start"] < second["start"] + ABOUT)
     return held
 
 
@@ -71,11 +74,11 @@ def _in_order(first: float | None, second: float | None) -> bool:
     return first is not None and second is not None and first < second
 
 
-def _comes(event: Mapping[str, Any], things: Sequence[Mapping[str, Any]]) -> float | None:
-    """Second at which a thing of the event's colour comes in, the one nearest to what was asked."""
+def _coming(event: Mapping[str, Any], things: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The thing of the event's colour that comes in nearest to when it was asked to."""
     colour = colour_of(str(event["object"])) or ""
-    times = [thing["start"] for thing in things if thing["colour"] in LIKE.get(colour, (colour,))]
-    return min(times, key=lambda time: abs(time - event["start"]), default=None)
+    alike = [thing for thing in things if thing["colour"] in LIKE.get(colour, (colour,))]
+    return min(alike, key=lambda thing: abs(thing["start"] - event["start"]), default=None)
 
 
 def _goes_on(course: Mapping[str, Any], ask: CameraAsk, time: float) -> bool:
@@ -120,7 +123,7 @@ def build() -> Metric:
     return Metric(
         name="causality",
         title="Order of camera and events",
-        version=1,
+        version=2,
         about="Things that are not found are a matter of emergence. Needs a request with two parts to order.",
         columns=_COLUMNS,
         judges=(ConsistencyJudge(),),
