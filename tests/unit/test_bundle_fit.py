@@ -18,10 +18,11 @@ KIND = {"zooms": False, "free": False}
 
 
 def seen_by(turn, travel, zoom=0.0, noise=0.3 * NOISE, seed=0):
-    """Places m N,2, places F,N,2 and the true cameras of a steady motion (per frame) past points at depths 1 to 5."""
+    """Places m N,2, places F,N,2 and the true cameras of a steady motion (per frame) over ground that runs to a
+    wall, depths 1 to 5, on which things stand."""
     rng = np.random.default_rng(seed)
     m = rng.uniform(-0.6, 0.6, (POINTS, 2)) * [1.0, 0.8]
-    inverse = 1 / rng.uniform(1.0, 5.0, POINTS)
+    inverse = np.clip(0.4 + m[:, 1], 0.2, 1.0) + 0.2 * (np.abs(m[:, 0] - 0.2) < 0.15)
     steps = np.arange(1, FRAMES + 1)[:, None]
     content = rotations(steps * np.asarray(turn, float))
     moved = -np.einsum("fij,fj->fi", content, steps * np.asarray(travel, float))

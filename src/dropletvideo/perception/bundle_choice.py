@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dropletvideo.perception.bundle_fit import FIRST_ROUNDS, ROUNDS, BundleFit, Cameras
-from dropletvideo.perception.camera_fit import Array
+from dropletvideo.perception.camera_fit import Array, epipolar
 
 EXACT, WELL_EXPLAINED = 1.0, 2.5
 """Costs below which a camera explains the tracks to their noise, and but for things that move by themselves."""
@@ -20,6 +20,9 @@ ZOOM_GAIN, TURN_GAIN = 2.0, 1.3
 CLEARLY, SLIGHTLY = 1.5, 0.2
 """A track gains where its residual falls by this factor (a free depth alone lowers noise by 1.4) and, in noise units,
 this amount."""
+
+NEIGHBOURS, MOST_PARALLAX = 4, 10.0
+"""Tracks that are near each other; a parallax counts up to so many noise units."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,28 @@ def travelling(fit: BundleFit, turning: Cameras, warm: Cameras | None) -> Camera
 
 
 def gaining(fit: BundleFit, turning: Cameras, travel: Cameras) -> float:
-    """Share of the tracks that travel explains clearly better."""
+    """0 to 1: how clearly travel shows. The share of the tracks that it explains clearly better, times the correlation
+    of what it explains there with the same of each track's neighbours: a free depth takes up noise too, and a thing
+    that moves by itself, but only a scene has depths that go on from one track to the next."""
     without, beside = _per_track(fit, turning), _per_track(fit, travel)
-    return float((without > CLEARLY * beside + SLIGHTLY).mean())
+    return float((without > CLEARLY * beside + SLIGHTLY).mean()) * max(
+        _likeness_of_neighbours(fit, turning, travel), 0.0
+    )
+
+
+def _likeness_of_neighbours(fit: BundleFit, turning: Cameras, travel: Cameras) -> float:
+    """Correlation of the parallax of tracks with the mean of their nearest neighbours', in the last well-seen frame."""
+    last = fit.last_seen()
+    on = fit.seen[last]
+    m, left = fit.m[on], fit.residual(turning)[last, on]
+    line = epipolar(m, -(travel.content[last].T @ travel.travel[last])[None])[0]
+    line = line / np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-6)
+    parallax = np.clip((left * line).sum(axis=1) / fit.noise, -MOST_PARALLAX, MOST_PARALLAX)
+    away = ((m[:, None] - m[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(away, np.inf)
+    around = parallax[np.argsort(away, axis=1)[:, :NEIGHBOURS]].mean(axis=1)
+    spread = parallax.std() * around.std()
+    return float(((parallax - parallax.mean()) * (around - around.mean())).mean() / spread) if spread > 0 else 0.0
 
 
 def _per_track(fit: BundleFit, cameras: Cameras) -> Array:

@@ -92,6 +92,10 @@ class BundleFit:
         self._rays = np.concatenate([m.T, np.ones((1, len(m)))])
         self._target = np.ascontiguousarray(self.places.transpose(0, 2, 1))
 
+    def last_seen(self) -> int:
+        """The last frame in which enough of the points are seen."""
+        return int(np.flatnonzero(self.seen.sum(axis=1) >= max(12, 0.4 * self.seen[0].sum()))[-1])
+
     def turning(self) -> Cameras:
         """Rotation and zoom of every frame by themselves, each of the larger part of the points."""
         count = len(self.places)
@@ -139,7 +143,7 @@ class BundleFit:
 
     def travelling(self, turning: Cameras, *, zooms: bool) -> list[Cameras]:
         """First guesses of travel: the best of a few directions over the longest well-seen baseline."""
-        last = int(np.flatnonzero(self.seen.sum(axis=1) >= max(12, 0.4 * self.seen[0].sum()))[-1])
+        last = self.last_seen()
         on = self.seen[last]
         start = turning if zooms else replace(turning, zoom=np.zeros(len(turning.zoom)))
         undone = (self._undone(start.content, start.zoom)[last] - self.m)[on]

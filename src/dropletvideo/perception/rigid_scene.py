@@ -34,9 +34,8 @@ MIN_TRACKS = 12
 MOST_TRACKS = 160
 MIN_SEEN = 3
 """Frames of a window, the first included, in which a track must be seen to count."""
-GAINING = 0.51
-"""Travel is taken where it explains more than this share of all tracks clearly better than turns and zoom do; things
-that move by themselves gain by a depth of their own too, but are few."""
+GAINING = 0.345
+"""How clearly travel must show (`bundle_choice.gaining`)."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,8 @@ def _length(tracks: Tracks, first: int, longest: int) -> int:
 
 @dataclass(frozen=True)
 class _Either:
-    """A window before a camera that only turns and zooms, and (unless that is exact) before one that travels; share of
-    the tracks that travel explains clearly better."""
+    """A window before a camera that only turns and zooms, and (unless that is exact) before one that travels; how
+    clearly the travel shows."""
 
     turning: RigidWindow
     travel: RigidWindow | None
