@@ -27,6 +27,12 @@ SIDES = (384, 512)
 WINDOW, STEP = 8, 4
 
 
+def normalised(picture: torch.Tensor, mean: tuple[float, ...], spread: tuple[float, ...]) -> torch.Tensor:
+    """(picture - mean) / spread by channel."""
+    low, wide = (torch.tensor(values, device=picture.device)[:, None, None] for values in (mean, spread))
+    return (picture - low) / wide
+
+
 class Dreamsim(torch.nn.Module):
     """1,3,224,224 of 0 to 1 to the embedding 1,D."""
 
@@ -35,6 +41,9 @@ class Dreamsim(torch.nn.Module):
         from dreamsim import dreamsim
 
         self.net, _ = dreamsim(pretrained=True, device="cpu")
+        # torchvision's Normalize looks whether a deviation is nought, which an export cannot: the same without looking
+        inner = next(module for module in self.net.modules() if type(module).__name__ == "PerceptualModel")
+        inner._preprocess = lambda picture, kind: normalised(picture, inner._get_mean(kind), inner._get_std(kind))
 
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
         return self.net.embed(picture)

@@ -148,7 +148,7 @@ def test_a_suite_has_a_table_for_each_flavour_and_its_total_stands_beside_a_froz
     page = html(add_suites, summary)
     assert page.count(">A-1<") == 2  # the published name heads both flavours
     assert page.index(">Compat<") < page.index(">0.25<") < page.index(">Fixed<") < page.index(">0.50<")
-    assert "no part of any total: b." in page
+    assert "Without a value, and so no part of any total: b." in page
     assert ">real<" not in page  # nothing was scored: no row of dashes
     (tile,) = total_tiles(summary)
     assert (tile.value, tile.note) == ("85.50", "a frozen picture has 87.58")

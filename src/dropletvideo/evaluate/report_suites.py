@@ -44,7 +44,8 @@ def add_suites(page: Page, summary: Mapping[str, Any]) -> None:
         if totals:
             _add_totals(page, name, totals, summary)
         if suite["absent"]:
-            page.note(f"Without a value, and so no part of any total: {', '.join(suite['absent'])}.", "warning")
+            so = ", and so no part of any total" if totals else ""
+            page.note(f"Without a value{so}: {', '.join(suite['absent'])}.", "warning")
 
 
 def _add_columns(page: Page, columns: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:

@@ -37,7 +37,8 @@ def add_captions(page: Page, summary: Mapping[str, Any]) -> None:
     for column in summary["columns"]:
         if any(column["name"] in means for means in found.values()):
             row = {"score": f"{column['label']}{', ' + column['unit'] if column['unit'] else ''}"}
-            row |= {kind: shown(means.get(column["name"]), column) for kind, means in found.items()}
+            cells = {kind: shown(means.get(column["name"]), column) for kind, means in found.items()}
+            row |= {kind: cell.replace(" ", "\u00a0") for kind, cell in cells.items()}
             rows.append(row | {"flavour": column["flavour"]})
     page.table(rows, ["score", "flavour", *found], caption="Means with 95 % intervals over clips.")
 
