@@ -86,3 +86,13 @@ def test_what_is_new_keeps_its_look_no_better_under_faults():
         worse = [judged(fault(clip, level))["revealed_stays"] for level in (0.5, 1.0)]
         assert clean > worse[0] > worse[1]
     assert judged(jitter(clip, 1.0))["revealed_stays"] < clean + 0.02
+
+
+def test_noise_brings_no_things_of_other_colours():
+    """Warm grey ground under noise has pixels of every colour, but no red things."""
+    ground = cv2.GaussianBlur(np.random.default_rng(3).normal(size=(HEIGHT, 2 * WIDTH)), (0, 0), 2.0)
+    wide = np.clip([130, 120, 108] + 25 * (ground / ground.std())[..., None], 0, 255).astype(np.uint8)
+    frames = np.stack([wide[:, 6 * k : 6 * k + WIDTH] for k in range(len(TIMES))])
+    found = judged(noise(Clip(frames, seed=5), 1.0))
+    assert found["revealed_share"] > 0.3
+    assert "red" not in {thing["colour"] for thing in found["revealed_detail"]["things"]}

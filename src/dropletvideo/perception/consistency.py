@@ -120,7 +120,8 @@ class ConsistencyJudge:
         left = MOST_FRAMES - len(state.tracks.frames)
         state.tracks.take(chunk.features[POINT_TRACKS.backbone][:left], *chunk.frames.shape[1:3])
         for frame in chunk.frames[:left]:
-            state.names.append(name_pixels(_shrunk(frame, revealed.NAMED_SIDE)).astype(np.int8))
+            small = cv2.medianBlur(_shrunk(frame, revealed.NAMED_SIDE), revealed.NAMED_OVER)
+            state.names.append(name_pixels(small).astype(np.int8))
             state.pictures.append(_shrunk(frame, SIDE))
 
     def finish(self, state: ConsistencyState) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from dropletvideo.perception.view_chain import BORDERS, ViewChain
 
 NAMED_SIDE = 64
 """Short side at which colours are named."""
+NAMED_OVER = 5
+"""Side of the square over whose middle colour they are named: noise on grey ground has every colour."""
 MIN_AREA = 0.003
 """Share of the picture that a patch must fill."""
 MIN_NEW = 0.6
