@@ -2,8 +2,9 @@
 
     geometry = rigid_agreement * rigid_held
 
-Mean over all tracks of 1 / (1 + (e / 1.5 px)^2), e the distance from what the camera's motion allows, times the share
-of tracks found again from frame to frame: a track that is lost counts as one that does not fit. A pan, tilt or zoom is
+Mean over all tracks of 1 / (1 + (e / t)^2), e the distance from what the camera's motion allows and t 1.5 px (up to 2.5
+px where the clip's points are seen less surely, as in coarse coding), times the share of tracks found again from frame
+to frame: a track that is lost counts as one that does not fit. A pan, tilt or zoom is
 held against the homography that it implies, travel against one depth per point. `geometry_error_px` is the mean e at
 short side 256, lower is better. No request is needed. A frozen picture fits perfectly here: what it does not deliver
 shows in `consistency`. Source: own; `perception/rigid_scene.py`.
