@@ -65,7 +65,7 @@ class Host:
             self.number, self.job = number, Sealed(job)
         try:
             ((_, result),) = self.processes.run(self.job, iter([Sealed(row)]), lambda _: label)  # type: ignore[arg-type]
-        except BaseException as error:  # the driver raises it
+        except BaseException as error:  # whatever it is crosses the wire as a value; the driver raises it
             self.processes.kill()
             return "fatal", portable(error)
         return "result", result

@@ -209,7 +209,7 @@ def _work(connection: Connection) -> None:
             fresh, row = connection.recv()
         except (EOFError, ConnectionResetError):
             return
-        except BaseException as error:  # a function or row that cannot be loaded here
+        except BaseException as error:  # unpickling runs any module's code; the parent must hear of it and decide
             send(("fatal", portable(error)))
             continue
         job = fresh or job
@@ -223,7 +223,7 @@ def _work(connection: Connection) -> None:
 def _answer(job: Job, row: Any) -> tuple[str, Any]:
     try:
         return "result", job.function(row)
-    except BaseException as error:  # the parent raises what is not tolerated
+    except BaseException as error:  # anybody's code, an exit too; the parent raises what is not tolerated
         return ("error" if isinstance(error, job.tolerate) else "fatal"), portable(error)
 
 

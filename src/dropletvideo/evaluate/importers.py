@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dropletvideo.errors import RequestError
+from dropletvideo.evaluate.json_file import read_json
 from dropletvideo.evaluate.manifest import CameraAsk, ManifestRow
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".gif")
@@ -102,7 +102,7 @@ def _vbench_row(
 
 
 def _read_list(path: Path) -> list[dict[str, Any]]:
-    entries = _read_json(path)
+    entries = read_json(path)
     wanted = ("prompt_en", "dimension", "image_name")
     if not isinstance(entries, list) or not entries or not all(_is_entry(entry) for entry in entries):
         raise RequestError(f"{path} is not VBench's I2V list: a JSON list of objects with {', '.join(wanted)}")
@@ -118,21 +118,10 @@ def _is_entry(entry: Any) -> bool:
 def _read_prompts(path: Path | None) -> dict[str, str]:
     if path is None:
         return {}
-    prompts = _read_json(path)
+    prompts = read_json(path)
     if not isinstance(prompts, dict) or not all(isinstance(value, str) for value in prompts.values()):
         raise RequestError(f"{path} must be a JSON object of the list's prompt to the dense one")
     return prompts
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RequestError(f"{path} cannot be read: {error.strerror or error}") from error
-    except json.JSONDecodeError as error:
-        raise RequestError(f"{path} is not JSON ({error.msg} at line {error.lineno})") from error
-    except UnicodeDecodeError as error:
-        raise RequestError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from error
 
 
 def _videos_in(folder: Path) -> dict[str, Path]:

@@ -7,7 +7,6 @@ videos, and averaged over requests with intervals over groups, since ranks of tw
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -17,6 +16,7 @@ from typing import Any
 from dropletvideo.errors import RequestError
 from dropletvideo.evaluate.aggregate import mean_estimate
 from dropletvideo.evaluate.compare import Scored, read_scored
+from dropletvideo.evaluate.json_file import read_json
 from dropletvideo.evaluate.rate import CRITERIA, KEY
 from dropletvideo.evaluate.rows import MODEL
 
@@ -69,20 +69,13 @@ def _sign(value: float) -> int:
 
 
 def _read(path: Path, *, holds: str) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RequestError(f"{path} cannot be read: {error.strerror or error}") from error
-    except json.JSONDecodeError as error:
-        raise RequestError(f"{path} is not JSON ({error.msg} at line {error.lineno})") from error
-    except UnicodeDecodeError as error:
-        raise RequestError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from error
+    found: Any = read_json(path)
     if not isinstance(found, dict) or "study" not in found:
         raise RequestError(f"{path} is no file of `droplet rate`: it has no study")
     if not isinstance(found.get(holds), list):
         what = "the answers of a rater" if holds == "ranks" else f"the {KEY} of a page"
         raise RequestError(f"{path} is not {what}: it has no {holds}")
-    return found
+    return dict(found)
 
 
 def _ranks(answers: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> Ranks:

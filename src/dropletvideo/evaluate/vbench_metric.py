@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from dropletvideo.evaluate.manifest import ManifestRow
 from dropletvideo.evaluate.metric import Column, Metric, ScoredRow, SuiteName, judges_behind
 from dropletvideo.evaluate.vbench_score import SHORT, column
 from dropletvideo.perception.judge import Judge
+from dropletvideo.perception.similarity import ImageSimilarity
 
 SUITES: tuple[SuiteName, ...] = ("vbench-i2v", "istp")
 
@@ -71,6 +72,28 @@ class Dimension:
         return {
             column(self.name, flavour): None if value is None else value / self.over for flavour, value in found.items()
         }
+
+
+def image_dimension(name: str, title: str, of: Literal["subject", "background"], weight: str, also: str = "") -> Metric:
+    """A metric that compares the frames with the asked image and with each other: `perception/similarity.py`.
+
+    Args:
+        name, title: as of `Dimension`.
+        of: what the judge compares. weight: the network's entry.
+        also: what `fixed` does beside the mean over frames.
+    """
+    return Dimension(
+        name=name,
+        title=title,
+        about="Fault: frame 0 is the image, so the best likeness is 1 whatever follows. Fixed: the mean over "
+        f"frames; image and frames prepared in one way{also}.",
+        judges=(ImageSimilarity(of), ImageSimilarity("subject_picture" if of == "subject" else "background_picture")),
+        compat=f"image_{of}",
+        fixed=f"image_{of}_picture_even",
+        weights=(weight,),
+        requires=("image",),
+        exported=lambda scored: {"image_path": str(scored.row.image)},
+    ).metric()
 
 
 def columns_of(name: str, title: str, *, pooled: str | None = None) -> tuple[Column, Column]:

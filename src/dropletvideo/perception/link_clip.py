@@ -8,7 +8,7 @@ threshold was not published). Embeddings as in `clip_backbone.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from dropletvideo.perception.clip_backbone import SIDE, WEIGHTS, ClipImage, Embeddings
 from dropletvideo.perception.judge import Chunk, Picked
-from dropletvideo.perception.touching import Sides, likest_embedding, sides_of, take, touching_frames
+from dropletvideo.perception.touching import EdgeJudge, Sides, likest_embedding
 
 
-class LinkClipJudge:
+class LinkClipJudge(EdgeJudge):
     """See the module text.
 
     Args:
@@ -36,18 +36,6 @@ class LinkClipJudge:
 
     def __init__(self, path: str | Path | None = None) -> None:
         self.path = path
-
-    def pick(self, row: Mapping[str, Any]) -> Sequence[int]:
-        """The frames at the edge."""
-        return touching_frames(row)
-
-    def start(self, row: Mapping[str, Any]) -> Sides:
-        """Both sides empty."""
-        return sides_of(row)
-
-    def update(self, state: Sides, chunk: Chunk) -> None:
-        """Take the frames of the chunk."""
-        take(state, chunk)
 
     def finish(self, state: Sides) -> dict[str, Any]:
         """The likest pair."""

@@ -9,7 +9,7 @@ published).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo.errors import WeightsError
-from dropletvideo.perception.judge import Chunk, Picked
-from dropletvideo.perception.touching import Sides, likest_embedding, sides_of, take, touching_frames
+from dropletvideo.perception.judge import Picked
+from dropletvideo.perception.touching import EdgeJudge, Sides, likest_embedding
 from dropletvideo.weights import weights_path
 
 WEIGHTS = "dinov2-base"
@@ -28,7 +28,7 @@ _MEAN = np.array((0.485, 0.456, 0.406), np.float32)
 _SPREAD = np.array((0.229, 0.224, 0.225), np.float32)
 
 
-class LinkDinoJudge:
+class LinkDinoJudge(EdgeJudge):
     """See the module text.
 
     Args:
@@ -43,18 +43,6 @@ class LinkDinoJudge:
 
     def __init__(self, path: str | Path | None = None) -> None:
         self.path = path
-
-    def pick(self, row: Mapping[str, Any]) -> Sequence[int]:
-        """The frames at the edge."""
-        return touching_frames(row)
-
-    def start(self, row: Mapping[str, Any]) -> Sides:
-        """Both sides empty."""
-        return sides_of(row)
-
-    def update(self, state: Sides, chunk: Chunk) -> None:
-        """Take the frames of the chunk."""
-        take(state, chunk)
 
     def finish(self, state: Sides) -> dict[str, Any]:
         """The likest pair."""

@@ -12,39 +12,27 @@ stitches over-cut clips.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
 import numpy as np
 
 from dropletvideo.perception.alignment import Aligner
-from dropletvideo.perception.judge import Chunk, Picked
-from dropletvideo.perception.touching import Frame, Sides, likest, sides_of, take, touching_frames
+from dropletvideo.perception.judge import Picked
+from dropletvideo.perception.touching import EdgeJudge, Frame, Sides, likest
 
 BINS = 8
 FLAT_LEVELS = 10.0
 
 
-class LinkLookJudge:
+class LinkLookJudge(EdgeJudge):
     """See the module text."""
 
     name = "link_look"
     version = 1
     needs = Picked(short_side=48, colour="rgb")
     columns: Mapping[str, type] = {"link_colours": float, "link_structure": float}
-
-    def pick(self, row: Mapping[str, Any]) -> Sequence[int]:
-        """The frames at the edge."""
-        return touching_frames(row)
-
-    def start(self, row: Mapping[str, Any]) -> Sides:
-        """Both sides empty."""
-        return sides_of(row)
-
-    def update(self, state: Sides, chunk: Chunk) -> None:
-        """Take the frames of the chunk."""
-        take(state, chunk)
 
     def finish(self, state: Sides) -> dict[str, Any]:
         """The likest pair, by colours and by structure."""

@@ -40,17 +40,23 @@ def touching_frames(row: Mapping[str, Any]) -> list[int]:
     return sorted({max(first, last - inset), last, start, min(end - 1, start + inset)})
 
 
-def sides_of(row: Mapping[str, Any]) -> Sides:
-    """Before any frame."""
-    return Sides(None if row.get("before_end_frame") is None else int(row["start_frame"]))
+class EdgeJudge:
+    """What judges of an edge have alike: the frames they see, and on which side each lies; `finish` is their own."""
 
+    def pick(self, row: Mapping[str, Any]) -> Sequence[int]:
+        """The frames at the edge."""
+        return touching_frames(row)
 
-def take(sides: Sides, chunk: Chunk) -> None:
-    """Put the frames of a chunk on their sides."""
-    if sides.edge is None:
-        return
-    for frame, index in zip(chunk.frames, chunk.indices, strict=True):
-        (sides.before if int(index) < sides.edge else sides.after).append(frame.copy())
+    def start(self, row: Mapping[str, Any]) -> Sides:
+        """Both sides empty."""
+        return Sides(None if row.get("before_end_frame") is None else int(row["start_frame"]))
+
+    def update(self, state: Sides, chunk: Chunk) -> None:
+        """Put the frames of the chunk on their sides."""
+        if state.edge is None:
+            return
+        for frame, index in zip(chunk.frames, chunk.indices, strict=True):
+            (state.before if int(index) < state.edge else state.after).append(frame.copy())
 
 
 def likest(sides: Sides, compare: Callable[[Frame, Frame], float]) -> float | None:

@@ -156,7 +156,7 @@ def _whole_table(stage: Stage) -> Iterator[None]:
         yield
     except (DropletError, OSError):
         raise
-    except Exception as error:
+    except Exception as error:  # the runner: a stage may be anybody's code, and its name is all a user can act on
         raise DropletError(
             f"stage {stage.name} failed on the table: {reason_of(error)}. What the other stages gave is kept: "
             "mend the stage or leave it out, then go on"
@@ -196,8 +196,8 @@ class _Run:
                 for place, wave in enumerate(waves):
                     self._wave(level, table, wave, cuts=number == 0 and place == 0)
         except CatalogError:
-            raise
-        except BaseException:
+            raise  # what is in memory may not be what lies on the disk
+        except BaseException:  # whatever ends a run, an interrupt too: what it has is kept, and the end passed on
             self.catalog.save()
             raise
         finally:

@@ -7,28 +7,10 @@ Source: `perception/similarity.py`; VBench++ (arXiv 2411.13503).
 
 from __future__ import annotations
 
-from typing import Any
-
-from dropletvideo.evaluate.metric import Metric, ScoredRow
-from dropletvideo.evaluate.vbench_metric import Dimension
-from dropletvideo.perception.similarity import ImageSimilarity
-
-
-def _exported(scored: ScoredRow) -> dict[str, Any]:
-    return {"image_path": str(scored.row.image)}
+from dropletvideo.evaluate.metric import Metric
+from dropletvideo.evaluate.vbench_metric import image_dimension
 
 
 def build() -> Metric:
     """The metric with its only setting."""
-    return Dimension(
-        name="i2v_background",
-        title="I2V background",
-        about="Fault: frame 0 is the image, so the best likeness is 1 whatever follows. Fixed: the mean over "
-        "frames; image and frames prepared in one way.",
-        judges=(ImageSimilarity("background"), ImageSimilarity("background_picture")),
-        compat="image_background",
-        fixed="image_background_picture_even",
-        weights=("dreamsim",),
-        requires=("image",),
-        exported=_exported,
-    ).metric()
+    return image_dimension("i2v_background", "I2V background", "background", "dreamsim")
