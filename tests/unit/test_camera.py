@@ -145,6 +145,20 @@ def test_a_small_rise_or_fall_is_not_a_tilt():
     assert judged(frames)["camera_moves"] == ["pedestal_down"]
 
 
+def test_a_small_rise_beside_a_truck_is_named():
+    truck = PathMove(move="truck_right", start=0.0, end=2.5, amount=1.0)
+    rise = PathMove(move="pedestal_up", start=0.0, end=2.5, amount=0.2)
+    assert set(judged(filmed(truck, rise, seconds=2.5))["camera_moves"]) == {"truck_right", "pedestal_up"}
+    assert judged(filmed(truck, seconds=2.5))["camera_moves"] == ["truck_right"]
+
+
+def test_a_flickering_video_is_followed_all_the_same():
+    frames = filmed(PathMove(move="dolly_in", start=0.0, end=2.0, amount=0.9))
+    gains = 1 + 0.2 * np.random.default_rng(3).uniform(-1, 1, len(frames))
+    flickers = np.clip(frames * gains[:, None, None, None], 0, 255).astype(np.uint8)
+    assert judged(flickers)["camera_moves"] == ["dolly_in"]
+
+
 def test_static_under_noise_stays_static():
     rng = np.random.default_rng(0)
     frames = filmed(PathMove(move="static", start=0.0, end=2.0)).astype(float)

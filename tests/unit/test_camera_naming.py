@@ -61,10 +61,10 @@ def test_travel_ahead_or_far_beyond_the_pivot_is_no_arc():
     assert not arcs_of(rates({"pan": -3.0, "truck": 0.3}, spread=30.0)).any()
 
 
-def test_a_piece_with_little_parallax_belongs_to_the_arc_beside_it():
+def test_a_pan_without_parallax_is_no_arc_and_with_some_it_is():
     weak = {"pan": -12.0, "truck": 0.2}
-    assert not arcs_of(rates(weak, spread=18.0)).any()
-    assert (arcs_of(rates(weak, weak, spread=[18.0, 60.0])) == 12.0).all()
+    assert not arcs_of(rates(weak, spread=4.0)).any()
+    assert (arcs_of(rates(weak, spread=18.0)) == 12.0).all()
 
 
 @pytest.mark.parametrize(

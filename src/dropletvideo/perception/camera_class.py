@@ -44,7 +44,7 @@ MOST_PARALLAX = 4.0
 """Spread of parallax over the travel at most: what is more are objects that move."""
 MIN_BESIDE_TURN = 0.06
 """Travel is named if it moves the picture at least this much of what turning does: lenses are not quite known."""
-MIN_COMPONENT = {"truck": 0.35, "pedestal": 0.25, "dolly": 0.4}
+MIN_COMPONENT = {"truck": 0.35, "pedestal": 0.12, "dolly": 0.4}
 """A direction of travel is named if it has this share of the whole: a camera that looks down dollies ahead and up."""
 MIN_LESSER = 0.62
 """The same for the lesser of rise and forward travel: a camera that looks up or down shows some of the other."""

@@ -21,20 +21,19 @@ from dropletvideo.perception.camera_windows import BASELINE_SECONDS, WINDOW_WEIG
 SPAN_PRICE = 12.0
 AXES = ("pan", "tilt", "roll", "zoom", "truck", "pedestal", "dolly", "arc")
 """Order of the columns of `Rates.values`; signs: right, up, clockwise, in, right, up, in, right."""
-ARC_RATIO, ARC_PIVOT, BESIDE_ARC = (0.4, 3.5), 2.2, 0.2
-"""Parallax of near points over the opposite pan within which a truck is an arc round something between, the distance
-of what stays in view over the typical depth, at most, and the least ratio beside a piece that is an arc."""
-TRAVEL_RATIO, DOUBTED_RATIO = 2.2, 5.0
-"""Travel is accepted where turning alone leaves this many times its residual (2 if there is none: one of two
-components is looked at); more is asked where what turning does not explain looks like objects that move."""
-NEEDED_TURN, LESS_TURN = 2.5, 0.35
-"""Nor is there where turning alone turns by this many deviations of a point, and travelling by less than this share."""
-SOFT_NOISE_PX, SMOOTH_PARALLAX, NEIGHBOURS = 0.8, 0.45, 6
-"""In pictures so soft that points are uncertain by more than this, travel must also leave residuals so smooth."""
-SURELY_BELOW, SURE_RATIO = 0.8, 1.8
-TURN_SHARE, NEAR_BELOW = 0.5, 0.6
-"""Share of points explained by turning below which, or of unexplained points with such below them above which, there
-is no such doubt: what travel moves most lies low in the picture."""
+ARC_RATIO, ARC_PIVOT = (0.15, 3.5), 2.2
+"""Parallax of near points over the opposite pan within which a truck is an arc round something between, and the
+distance of what stays in view over the typical depth, at most."""
+TRAVEL_EVIDENCE = np.array([1.8, -5.3, 5.7, 1.2, -1.0, -2.2])
+"""Log odds of travel: of the log of how much less it leaves than turning alone, of the share of points that turning
+explains, of how far what it does not explain reaches down the picture (`Window.near_below`), of how smooth that is, of
+the log of the turns that go with the travel over those without, and for itself. Objects that move before a camera that
+turns have little of the third and fourth. Fitted to spans of rendered shots of seeds 300,000 to 400,849."""
+UNTOLD_BELOW, LEAST_TURN_PX = 0.5, 0.3
+SOFT_NOISE_PX, SCATTERED = 0.8, 0.25
+"""In pictures so soft that points are uncertain by more than this, what is no smoother is none: points slide."""
+NEIGHBOURS = 6
+"""Points about another that foretell its parallax."""
 
 
 @dataclass(frozen=True)
@@ -125,16 +124,21 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
 
 
 def _shows_travel(span: list[Window], answer: Travelled, lens: Lens) -> bool:
-    if lens.noise_px > SOFT_NOISE_PX and float(np.median([smoothness(window) for window in span])) < SMOOTH_PARALLAX:
-        return False
-    turning = float(np.mean([window.turn_cost for window in span]))
-    share = float(np.mean([window.turn_share for window in span]))
     below = [window.near_below for window in span if window.near_below is not None]
-    trusted = share < TURN_SHARE or (len(below) > 0 and float(np.mean(below)) > NEAR_BELOW)
-    ratio = TRAVEL_RATIO if trusted or _needs_no_turn(span, answer, lens) else DOUBTED_RATIO
-    if below and float(np.mean(below)) > SURELY_BELOW:
-        ratio = SURE_RATIO
-    return bool(turning > ratio * max(answer.cost, 0.9))
+    alone = float(np.linalg.norm([window.turn.angles[:3] for window in span], axis=1).mean()) * lens.focal_px
+    beside = float(np.linalg.norm(answer.turns[:, :3], axis=1).mean()) * lens.focal_px
+    smooth = float(np.median([smoothness(window) for window in span]))
+    if lens.noise_px > SOFT_NOISE_PX and smooth < SCATTERED:
+        return False
+    evidence = [
+        np.log(np.mean([window.turn_cost for window in span]) / max(answer.cost, 0.9)),
+        np.mean([window.turn_share for window in span]),
+        np.mean(below) if below else UNTOLD_BELOW,
+        smooth,
+        np.log(max(beside, LEAST_TURN_PX) / max(alone, LEAST_TURN_PX)),
+        1.0,
+    ]
+    return bool(np.array(evidence) @ TRAVEL_EVIDENCE > 0)
 
 
 def smoothness(window: Window) -> float:
@@ -148,14 +152,6 @@ def smoothness(window: Window) -> float:
     wrong = np.minimum(((window.left - foretold) ** 2).sum(axis=1), limit)
     whole = np.minimum((window.left**2).sum(axis=1), limit)
     return float(1 - wrong.sum() / max(float(whole.sum()), 1e-12))
-
-
-def _needs_no_turn(span: list[Window], answer: Travelled, lens: Lens) -> bool:
-    """Whether the camera would have to turn all the time, but not if it travels; an object that moves before a still
-    camera makes nobody turn."""
-    alone = np.linalg.norm([window.turn.angles[:3] for window in span], axis=1).mean()
-    travelling = np.linalg.norm(answer.turns, axis=1).mean()
-    return bool(alone * lens.focal_px > NEEDED_TURN * lens.noise_px and travelling < LESS_TURN * alone)
 
 
 def equal_runs(sign: Array) -> list[tuple[int, int]]:
@@ -239,11 +235,8 @@ def with_arcs(rates: Rates, focal_px: float, short_side: int) -> Rates:
     pan, truck = values[:, 0], values[:, 4]
     opposite = np.maximum(np.abs(np.radians(pan)) * focal_px, 1e-6)
     ratio, pivot = rates.spread / opposite, np.abs(truck) * short_side / opposite
-    maybe = rates.travels & (pan * truck < 0) & (np.abs(values[:, 6]) < np.abs(truck)) & (pivot < ARC_PIVOT)
-    maybe &= (ratio > BESIDE_ARC) & (ratio < ARC_RATIO[1])
-    arcs = maybe & (ratio > ARC_RATIO[0])
-    for first, end in equal_runs(np.where(maybe, np.sign(pan), 0.0)):
-        arcs[first:end] |= arcs[first:end].any()
+    arcs = rates.travels & (pan * truck < 0) & (np.abs(values[:, 6]) < np.abs(truck)) & (pivot < ARC_PIVOT)
+    arcs &= (ratio > ARC_RATIO[0]) & (ratio < ARC_RATIO[1])
     values[arcs, 7] = -pan[arcs]
     values[arcs, 0] = values[arcs, 4] = 0.0
     return replace(rates, values=values)

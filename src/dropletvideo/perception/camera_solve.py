@@ -42,8 +42,13 @@ VERTIGO_PRICE = 12.0
 """What a zoom against the travel must save beside its price: to go in and zoom out is rarer still."""
 AXIS_MARGIN = 2.5
 """A direction along one of the camera's axes is tried if its residual is within this of the least."""
-FREE_PRICE = 6.0
-"""What a direction between the axes must save per window, like a turn."""
+FREE_PRICE = 2.0
+"""What a direction between the axes must save per window: less than a turn."""
+PAN = int(np.flatnonzero((SUBSETS == [True, False, False, False]).all(axis=1))[0])
+"""Number of the choice of a pan alone."""
+FAR, LEAST_NEAR = 2.0, 0.15
+"""Deviations that a point must have moved with the travel to count for the typical depth, which is that of things and
+not of the sky; and the share of such points below which all count."""
 FOCAL_PAIRS, FOCAL_FACTORS = 3, (0.7, 1.6, 2.4)
 FITS_WELL, MUCH_BETTER = 2.0, 0.7
 """Mean squared residual in noise units below which the focal length is not doubted, and what another must reach."""
@@ -79,8 +84,8 @@ def solve_span(windows: list[Window], lens: Lens) -> Travelled:
     axes = [axis for axis in (*CAMERA_AXES, *LEVEL) if costs[axis] < costs.min() + AXIS_MARGIN]
     tried = [DIRECTIONS[axis] for axis in axes]
     tried.append(_refine(few, DIRECTIONS[int(costs.argmin())]))
-    if len(tried) == 1:
-        return _solve_along(windows, tried[0], lens)
+    tried.append(_way_of(few, [window.target - window.m for window in few]))
+    tried.append(_way_beside(few, tried[0], PAN))
     prices = [_best_subset([_System(window, way) for window in few])[1] for way in tried]
     prices = [price + FREE_PRICE * (number >= len(axes)) for number, price in enumerate(prices)]
     return _solve_along(windows, tried[int(np.argmin(prices))], lens)
@@ -98,12 +103,15 @@ def _solve_along(windows: list[Window], direction: Array, lens: Lens) -> Travell
     chosen, _ = _best_subset(systems)
     turns, distance, spread = [], [], []
     for system in systems:
-        step = system.steps[int(system.costs[:, chosen].argmin()), chosen]
+        back = int(system.costs[:, chosen].argmin())
+        step = system.steps[back, chosen]
         along = system.along - system.along_rows @ step
-        far, near = np.percentile(along, [10, 90])
+        low, high = np.percentile(along, [10, 90])
         turns.append(system.turn.turned(step).angles)
-        distance.append(float(np.median(along / system.length)))
-        spread.append(float(near - far) * lens.focal_px)
+        near = along * (1 - 2 * back) > FAR * system.noise
+        depths = along / system.length
+        distance.append(float(np.median(depths[near] if near.mean() >= LEAST_NEAR else depths)))
+        spread.append(float(high - low) * lens.focal_px)
     cost = float(np.mean([system.costs[:, chosen].min() for system in systems]))
     angles, far = np.array(turns), np.array(distance)
     if SUBSETS[chosen, 3]:
@@ -134,6 +142,34 @@ def _travel_cost(pairs: list[Pair], lens: Lens) -> float:
     if min(float(np.mean([window.turn_cost for window in windows])), 2 * FITS_WELL) < 2 * FITS_WELL:
         return 0.0
     return solve_span(windows, lens).cost
+
+
+def _way_beside(windows: list[Window], direction: Array, subset: int) -> Array:
+    """Direction of travel if only the turns of `subset` go with it, from a first one."""
+    for _ in range(2):
+        left = []
+        for window in windows:
+            system = _System(window, direction)
+            step = system.steps[int(system.costs[:, subset].argmin()), subset]
+            left.append(system.turn.turned(step).undo(window.target) - window.m)
+        direction = _way_of(windows, left)
+    return direction
+
+
+def _way_of(windows: list[Window], shifts: list[Array]) -> Array:
+    """Direction 3 of the travel along whose epipolar lines the points' shifts N,2 lie: the shift (u, v) of a point at
+    (x, y) has t . (v, -u, u y - v x) = 0. Least squares, the less a point is off the more it counts."""
+    m, shift = np.concatenate([window.m for window in windows]), np.concatenate(shifts)
+    noise = np.concatenate([window.noise for window in windows])
+    u, v = shift.T
+    rows = np.column_stack([v, -u, u * m[:, 1] - v * m[:, 0]])
+    weight = 1 / (u**2 + v**2 + noise**2)
+    for _ in range(5):
+        direction = np.linalg.eigh(rows.T @ (rows * weight[:, None]))[1][:, 0]
+        length = np.maximum(np.linalg.norm(epipolar(m, direction[None])[0], axis=1), 0.05)
+        across = (rows @ direction) / length
+        weight = (9 * noise**2 / (9 * noise**2 + across**2)) ** 2 / (length * noise) ** 2
+    return np.asarray(direction)
 
 
 def _refine(windows: list[Window], direction: Array) -> Array:

@@ -29,6 +29,9 @@ CHECK_PX = 0.7
 """A point that does not come back to within this is dropped."""
 WINDOW_PX = 17
 LEVELS = 3
+MANY_KEPT, FLICKER, COARSE_PX = 0.9, 0.02, 8
+"""Where fewer points than this share are found, and the brightness differs from the last frame's by more than that
+share, the frame flickers: points are found by their gray levels. It is measured over cells of so many pixels."""
 ENLARGED_CHECK_PX = 0.5
 """The same in pixels of a file that is enlarged for sampling: there a pixel of the sample is a part of a real one."""
 ENLARGED_WINDOW_PX = 14 / 3
@@ -106,14 +109,27 @@ class Tracks:
         self, gray: NDArray[np.uint8]
     ) -> tuple[NDArray[np.int64], Points, tuple[float, tuple[float, float], float]]:
         """The points found again, and `kept`, `step` and `back_px`; each is looked for where the last step of the
-        picture would take it."""
+        picture would take it. Where many are lost and the brightness has changed, in an evened frame too."""
         last = self.frames[-1]
-        search = search_for(self.enlarged)
-        here, step = last.xy[:, None], np.array(last.step, np.float32)
+        step = np.array(last.step, np.float32)
+        keep, xy, back, kept = self._search(gray, last.xy, step)
+        if kept < MANY_KEPT and abs((gain := self._gain(gray, last.xy, step)) - 1) > FLICKER:
+            evened = self._search(np.asarray(cv2.convertScaleAbs(gray, alpha=gain), np.uint8), last.xy, step)
+            keep, xy, back, kept = evened if evened[3] > kept else (keep, xy, back, kept)
+        step = np.median(xy[keep] - last.xy[keep], axis=0) if keep.any() else np.zeros(2, np.float32)
+        missed = float(np.linalg.norm(back[keep] - last.xy[keep], axis=1).mean()) if keep.any() else 0.0
+        return last.ids[keep], xy[keep], (kept, (float(step[0]), float(step[1])), missed)
+
+    def _search(
+        self, gray: NDArray[np.uint8], places: Points, step: Points
+    ) -> tuple[NDArray[np.bool_], Points, Points, float]:
+        """Which points N of the last frame are found, where (N,2), where they are when followed back (N,2), and the
+        share found of those that do not leave."""
+        search, here = search_for(self.enlarged), places[:, None]
         there, found, _ = cv2.calcOpticalFlowPyrLK(self._previous, gray, here, here + step, **search)
         back, found_back, _ = cv2.calcOpticalFlowPyrLK(gray, self._previous, there, there - step, **search)
         xy = there[:, 0]
-        error = np.abs(back[:, 0] - last.xy).max(axis=1)
+        error = np.abs(back[:, 0] - places).max(axis=1)
         inside = (xy > 2).all(axis=1) & (xy[:, 0] < self.width - 3) & (xy[:, 1] < self.height - 3)
         good = (
             (found[:, 0] > 0)
@@ -122,10 +138,17 @@ class Tracks:
         )
         leaves = int((~inside).sum())
         kept = float((good & inside).sum() / max(len(xy) - leaves, 0.3 * len(xy), 1))
-        keep = good & inside
-        step = np.median(xy[keep] - last.xy[keep], axis=0) if keep.any() else np.zeros(2, np.float32)
-        missed = float(np.linalg.norm(back[keep, 0] - last.xy[keep], axis=1).mean()) if keep.any() else 0.0
-        return last.ids[keep], xy[keep], (min(kept, 1.0), (float(step[0]), float(step[1])), missed)
+        return good & inside, xy, back[:, 0], min(kept, 1.0)
+
+    def _gain(self, gray: NDArray[np.uint8], xy: Points, step: Points) -> float:
+        """Brightness of the last frame over that of this one: median over the cells in which points are expected."""
+        before, now = (
+            cv2.resize(each, None, fx=1 / COARSE_PX, fy=1 / COARSE_PX, interpolation=cv2.INTER_AREA).astype(np.float32)
+            for each in (self._previous, gray)
+        )
+        most = np.array(before.shape[::-1]) - 1
+        a, b = (np.clip(place / COARSE_PX, 0, most).astype(int) for place in (xy, xy + step))
+        return float(np.median((before[a[:, 1], a[:, 0]] + 1) / (now[b[:, 1], b[:, 0]] + 1)))
 
     def _refill(self, gray: NDArray[np.uint8], ids: NDArray[np.int64], xy: Points) -> tuple[NDArray[np.int64], Points]:
         eigen = cv2.cornerEigenValsAndVecs(gray, 5, 3)
