@@ -128,8 +128,8 @@ def add_camera(page: Page, summary: Mapping[str, Any]) -> None:
     page.section(
         "Camera moves asked against measured",
         "F1 over sets of moves, order of the moves where several are asked, relative error of the amounts of those "
-        "that were found. Each above the best constant answer: that has 0, a perfect camera 1. Told: share of what "
-        "moves that the judge could name. Found: videos asking one move in which that move was measured.",
+        "that were found. Above: above the best constant answer, which has 0, as a perfect camera has 1. Told: share "
+        "of what moves that the judge could name. Found: videos asking one move in which that move was measured.",
     )
     rows = [_camera_row(label, table) for label, table in found.items()]
     headings = [key for key in rows[0] if any(row[key] is not None for row in rows)]
@@ -248,11 +248,11 @@ def _camera_row(label: str, table: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "system": _unbroken_text(label),
         "F1": table["f1"],
-        "F1 above constant": table["f1_chance_corrected"],
+        "F1 above": table["f1_chance_corrected"],
         "order": order.get("order"),
-        "order above constant": order.get("corrected"),
+        "order above": order.get("corrected"),
         "amount error": amount.get("error"),
-        "amount above constant": amount.get("corrected"),
+        "amount above": amount.get("corrected"),
         "told": table.get("coverage"),
         "found": _cell(table["single_move"]["found"]),
     }
