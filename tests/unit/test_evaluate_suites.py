@@ -22,7 +22,7 @@ from dropletvideo.evaluate.manifest import ManifestRow, write_manifest
 from dropletvideo.evaluate.metric import Column, Metric
 from dropletvideo.evaluate.rows import MODEL, Result
 from dropletvideo.evaluate.score import EvaluateConfig, evaluate_manifest
-from dropletvideo.evaluate.suite import Suite
+from dropletvideo.evaluate.suite import Suite, load_suite
 from dropletvideo.evaluate.suites.mirabench import PAPER
 from dropletvideo.evaluate.summary import summarise
 from dropletvideo.evaluate.totals import total_estimates
@@ -315,6 +315,15 @@ def test_a_flavour_that_no_metric_has_names_those_that_there_are():
         for column in metric.columns
     }
     assert names == set(PAPER)
+
+
+@pytest.mark.parametrize("name", ["mirabench", "survey"])
+def test_a_suite_s_own_order_names_every_column_of_its_metrics_once(name):
+    """A column that its order forgets would not be in the suite's table."""
+    given = {column.name for metric in EvaluateConfig(suite=name).load_metrics() for column in metric.columns}
+    ordered = load_suite(name).columns
+    assert set(ordered) == given
+    assert len(ordered) == len(given)
 
 
 def test_a_suite_takes_the_metrics_that_name_it():
