@@ -200,7 +200,7 @@ def test_ist_multiplies_the_delivered_camera_and_leaves_out_what_is_not_told():
     told = consistency.score(row(camera=[PAN]), measures)
     assert told["delivered"] == pytest.approx(1.0)
     assert told["ist"] == pytest.approx(0.9**0.5, abs=0.01)
-    assert consistency.score(row(camera=[PAN]), measures | {"kept_look": 0.35})["ist"] == pytest.approx(told["ist"] / 2)
+    assert consistency.score(row(camera=[PAN]), measures | {"kept_look": 0.4})["ist"] == pytest.approx(told["ist"] / 2)
     begun = [consistency.score(row(camera=[PAN]), measures | {"opening_likeness": k})["ist"] for k in (0.9, 0.2)]
     assert begun == pytest.approx([told["ist"], told["ist"] / 4])
     frozen = measures | {"rigid_course": course(*[NOTHING] * 4)}

@@ -78,6 +78,10 @@ def test_a_picture_that_fades_into_another_does_not_keep_its_look():
     assert judged(((1 - share) * frames[0] + share * other).astype(np.uint8))["kept_look"] < 0.3
 
 
+def test_flicker_is_no_fade():
+    assert judged(flicker(Clip(frames_of("pan_left"), seed=5), 1.0))["kept_look"] > 0.6
+
+
 def test_what_is_new_keeps_its_look_no_better_under_faults():
     clip = Clip(frames_of("pan_left"), seed=5)
     clean = judged(clip.frames)["revealed_stays"]

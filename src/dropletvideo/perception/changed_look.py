@@ -6,8 +6,8 @@ uncovered or went by has a colour that was in view nearby before; what has chang
 such as one of exposure, is taken off first.
 
 A picture that fades into another changes all over, too slowly for that. Therefore each frame is also compared, by
-structure and colour, with one up to three quarters of a second earlier whose view it shares: `kept_look` is the median
-over the cells in view in both, at the moment at which it is least.
+structure and colour at the same brightness, with one up to three quarters of a second earlier whose view it shares:
+`kept_look` is the median over the cells in view in both, at the moment at which it is least.
 
 Source: own rule. A thing that changes over a second or more is within what light does, and is not told.
 """
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from dropletvideo.perception.camera_fit import Array
 from dropletvideo.perception.flow import dense_flow, gray
-from dropletvideo.perception.returning import Frames, carried_picture, likeness_between
+from dropletvideo.perception.returning import Frames, carried_picture, likeness_of_cells
 from dropletvideo.perception.view_chain import ViewChain
 
 BEFORE = 2
@@ -64,8 +64,15 @@ def kept_look(frames: Frames, chain: ViewChain, heading: Array) -> float | None:
             continue
         inside = chain.inside(chain.carried(grid, last, np.array([shared[0]])) * (1 + 3 * MARGIN))[0]
         if inside.sum() >= LEAST_CELLS:
-            kept.append(float(np.median(likeness_between(frames, chain, shared[0], last)[inside])))
+            before = _exposed_as(frames[last], carried_picture(frames, chain, shared[0], last)[0])
+            kept.append(float(np.median(likeness_of_cells(before, frames[last], chain.cells).ravel()[inside])))
     return min(kept, default=None)
+
+
+def _exposed_as(now: NDArray[np.uint8], before: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The earlier picture, as bright as the later one."""
+    gain = float(np.clip(np.median(now.astype(np.float32) / np.maximum(before, 1)), 0.5, 2.0))
+    return np.asarray(np.clip(before * gain + 0.5, 0, 255), np.uint8)
 
 
 def _same_side(heading: Array, first: int, last: int) -> bool:

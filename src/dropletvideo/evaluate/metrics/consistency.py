@@ -8,7 +8,7 @@ Range 0 to 1, higher is better.
 (`evaluate/course.py`); of `tracking`, which is about a subject, whether the camera judge sees it, where metric `camera`
 runs beside this one. `opening` is the likeness of the first frame to the asked image, where one is given, over 0.8 and
 at most 1: coding costs nothing, and a crop, another picture or another scene is no answer. `kept` falls from 1 to 0 as
-the least likeness of what stays in view falls from 0.5 to 0.2: a fade into something else. Parts: `geometry` always;
+the least likeness of what stays in view falls from 0.5 to 0.3: a fade into something else. Parts: `geometry` always;
 `revisit`, `emergence`, `plot` and `causality` where the request or the video has something of the kind. A part that
 could not be told is left out and never counts as 0; without an asked camera there is no IST, only the parts.
 
@@ -37,7 +37,7 @@ _COLUMNS = (
 PARTS = (geometry, revisit, emergence, plot, causality)
 ALIKE = 0.8
 """Likeness from which on a first frame is the asked image."""
-FADED, KEPT = 0.2, 0.5
+FADED, KEPT = 0.3, 0.5
 """Likeness of what stays in view at which a picture has become another, and from which on it goes on."""
 NAMES = ("geometry", "revisit", "emergence", "plot", "causality")
 
