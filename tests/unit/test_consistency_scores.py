@@ -96,6 +96,8 @@ def test_an_asked_thing_must_come_in_with_the_camera_in_its_colour_and_stay():
 def test_a_move_that_reveals_nothing_has_no_emergence():
     assert emergence.score(row(camera=[CameraAsk(move="zoom_in", amount=1.3)]), revealed([])) == {}
     assert emergence.score(row(camera=[CameraAsk(move="static")]), revealed([])) == {}
+    narrow = row(camera=[CameraAsk(move="zoom_out", amount=0.95)])  # a ring of less than half a cell
+    assert emergence.score(narrow, revealed([], left=0.0)) == {}
     assert emergence.score(row(), revealed([], stays=0.9)) == {"emergence": 0.9}
 
 
@@ -201,6 +203,9 @@ def test_ist_multiplies_the_delivered_camera_and_leaves_out_what_is_not_told():
     assert told["delivered"] == pytest.approx(1.0)
     assert told["ist"] == pytest.approx(0.9**0.5, abs=0.01)
     assert consistency.score(row(camera=[PAN]), measures | {"kept_look": 0.4})["ist"] == pytest.approx(told["ist"] / 2)
+    truck = row(camera=[CameraAsk(move="truck_left", amount=0.3)])
+    near = measures | {"rigid_course": course(*[axis("truck", -0.075)] * 4)}
+    assert consistency.score(truck, near | {"kept_look": 0.1})["ist"] > 0.5
     begun = [consistency.score(row(camera=[PAN]), measures | {"opening_likeness": k})["ist"] for k in (0.9, 0.2)]
     assert begun == pytest.approx([told["ist"], told["ist"] / 4])
     frozen = measures | {"rigid_course": course(*[NOTHING] * 4)}

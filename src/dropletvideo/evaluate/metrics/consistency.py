@@ -8,9 +8,10 @@ Range 0 to 1, higher is better.
 (`evaluate/course.py`); of `tracking`, which is about a subject, whether the camera judge sees it, where metric `camera`
 runs beside this one. `opening` is the likeness of the first frame to the asked image, where one is given, over 0.8 and
 at most 1: coding costs nothing, and a crop, another picture or another scene is no answer. `kept` falls from 1 to 0 as
-the least likeness of what stays in view falls from 0.5 to 0.3: a fade into something else. Parts: `geometry` always;
-`revisit`, `emergence`, `plot` and `causality` where the request or the video has something of the kind. A part that
-could not be told is left out and never counts as 0; without an asked camera there is no IST, only the parts.
+the least likeness of what stays in view falls from 0.5 to 0.3: a fade into something else; where travel across the view
+is asked (truck, arc, tracking), near things change as much, and it is 1. Parts: `geometry` always; `revisit`,
+`emergence`, `plot` and `causality` where the request or the video has something of the kind. A part that could not be
+told is left out and never counts as 0; without an asked camera there is no IST, only the parts.
 
 A frozen picture delivers `static` alone, and then only where no plot is asked. Where a Ken-Burns zoom is the right
 answer (a zoom without plot, near its own amount), it scores as the truth does. Source: own.
@@ -66,12 +67,13 @@ def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | No
         return {"ist": None, "delivered": got}
     opening = measures.get("opening_likeness")
     begins = 1.0 if opening is None else min(opening / ALIKE, 1.0)
-    return {"ist": got * begins * _kept(measures) * math.prod(told) ** (1 / len(told)), "delivered": got}
+    return {"ist": got * begins * _kept(row, measures) * math.prod(told) ** (1 / len(told)), "delivered": got}
 
 
-def _kept(measures: Mapping[str, Any]) -> float:
+def _kept(row: ManifestRow, measures: Mapping[str, Any]) -> float:
     likeness = measures.get("kept_look")
-    return 1.0 if likeness is None else min(max((likeness - FADED) / (KEPT - FADED), 0.0), 1.0)
+    across = any(ask.move.partition("_")[0] in plot.ACROSS for ask in row.camera or ())
+    return 1.0 if likeness is None or across else min(max((likeness - FADED) / (KEPT - FADED), 0.0), 1.0)
 
 
 def tables(scored: Sequence[ScoredRow]) -> dict[str, Any]:

@@ -29,6 +29,8 @@ _COLUMNS = (
 )
 LEAST_IMPLIED = 0.05
 """Share of the picture that must be implied before its absence counts."""
+LEAST_AROUND = 0.16
+"""The same where it comes in all around: there half a cell of `view_chain.py` on every side is 0.14 of the picture."""
 AMOUNTS = {"pan": 7.0, "tilt": 5.5, "truck": 0.44, "pedestal": 0.33, "arc": 14.0, "zoom": 0.948, "dolly": 0.25}
 """Amounts taken where none is asked: those that reveal a tenth of the picture."""
 FOCAL = 1.1
@@ -102,9 +104,9 @@ def coverage(row: ManifestRow, measures: Mapping[str, Any]) -> float | None:
     asked = implied_shares(row.camera or ())
     move = max(asked, key=lambda name: asked[name], default="")
     implied = asked.get(move, 0.0)
-    if implied < LEAST_IMPLIED:
-        return None
     border = BORDER_OF.get(move)
+    if implied < (LEAST_IMPLIED if border else LEAST_AROUND):
+        return None
     shown = borders.get(border, 0.0) if border else sum(borders.values())
     return float(min(shown / implied, 1.0))
 
