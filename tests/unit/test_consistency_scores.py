@@ -206,6 +206,9 @@ def test_ist_multiplies_the_delivered_camera_and_leaves_out_what_is_not_told():
     truck = row(camera=[CameraAsk(move="truck_left", amount=0.3)])
     near = measures | {"rigid_course": course(*[axis("truck", -0.075)] * 4)}
     assert consistency.score(truck, near | {"kept_look": 0.1})["ist"] > 0.5
+    zoom, grown = row(camera=[CameraAsk(move="zoom_in", amount=math.exp(0.4))]), course(*[axis("zoom", 0.1)] * 4)
+    plain = [consistency.score(zoom, measures | {"rigid_course": grown, "changed_share": k})["ist"] for k in (0, 0.01)]
+    assert plain[1] == pytest.approx(plain[0] / 2)
     begun = [consistency.score(row(camera=[PAN]), measures | {"opening_likeness": k})["ist"] for k in (0.9, 0.2)]
     assert begun == pytest.approx([told["ist"], told["ist"] / 4])
     frozen = measures | {"rigid_course": course(*[NOTHING] * 4)}

@@ -9,9 +9,10 @@ Range 0 to 1, higher is better.
 runs beside this one. `opening` is the likeness of the first frame to the asked image, where one is given, over 0.8 and
 at most 1: coding costs nothing, and a crop, another picture or another scene is no answer. `kept` falls from 1 to 0 as
 the least likeness of what stays in view falls from 0.5 to 0.3: a fade into something else; where travel across the view
-is asked (truck, arc, tracking), near things change as much, and it is 1. Parts: `geometry` always; `revisit`,
-`emergence`, `plot` and `causality` where the request or the video has something of the kind. A part that could not be
-told is left out and never counts as 0; without an asked camera there is no IST, only the parts.
+is asked (truck, arc, tracking), near things change as much, and it is 1. Where neither `emergence` nor `plot` applies,
+their `unchanged` is one more factor. Parts: `geometry` always; `revisit`, `emergence`, `plot` and `causality` where the
+request or the video has something of the kind. A part that could not be told is left out and never counts as 0; without
+an asked camera there is no IST, only the parts.
 
 A frozen picture delivers `static` alone, and then only where no plot is asked. Where a Ken-Burns zoom is the right
 answer (a zoom without plot, near its own amount), it scores as the truth does. Source: own.
@@ -61,12 +62,14 @@ def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | No
     if not row.camera:
         return {}
     got = delivered(row, measures)
-    parts = [module.score(row, measures).get(name) for module, name in zip(PARTS, NAMES, strict=True)]
-    told = [part for part in parts if part is not None]
+    parts = {name: module.score(row, measures).get(name) for module, name in zip(PARTS, NAMES, strict=True)}
+    told = [part for part in parts.values() if part is not None]
     if got is None or not told:
         return {"ist": None, "delivered": got}
     opening = measures.get("opening_likeness")
     begins = 1.0 if opening is None else min(opening / ALIKE, 1.0)
+    if parts["emergence"] is None and parts["plot"] is None:  # neither says whether something changes
+        begins *= emergence.unchanged(measures)
     return {"ist": got * begins * _kept(row, measures) * math.prod(told) ** (1 / len(told)), "delivered": got}
 
 
