@@ -41,6 +41,7 @@ CODINGS = (
     {"as it is": (None, 1.0)} | {f"crf {crf}": (crf, 1.0) for crf in (18, 23, 28, 35, 42)} | {"half size": (12, 0.5)}
 )
 """Name to crf and size of a second coding."""
+COSTS = {"consistency": [ConsistencyJudge()], "camera": [CameraJudge()], "both": [ConsistencyJudge(), CameraJudge()]}
 PARTS = ("delivered", "geometry", "revisit", "revisit_closing", "emergence", "plot", "causality")
 
 
@@ -166,9 +167,9 @@ def cost(work: Path):
             path = work / f"{move}-{rate:g}.mp4"
             write_video(path, frames, playback_fps=rate, crf=18)
             seconds = {"decoding": min(clocked(lambda path=path: list(stream(path))) for _ in range(3))}
-            for judge in (ConsistencyJudge(), CameraJudge()):
-                with_it = min(clocked(lambda path=path, judge=judge: measure_video(path, [judge])) for _ in range(2))
-                seconds[judge.name] = with_it - seconds["decoding"]
+            for name, judges in COSTS.items():
+                with_it = min(clocked(lambda path=path, judges=judges: measure_video(path, judges)) for _ in range(2))
+                seconds[name] = with_it - seconds["decoding"]
             yield {
                 "cost": f"{move}, 85 frames, 672x384, {rate:g} per second",
                 "cpu_seconds": {name: round(value, 3) for name, value in seconds.items()},
