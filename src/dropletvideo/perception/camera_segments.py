@@ -144,7 +144,8 @@ def _shows_travel(span: list[Window], answer: Travelled, lens: Lens) -> bool:
 def smoothness(window: Window) -> float:
     """Share (1 at most, below 0 for noise) of what turning leaves that a point's neighbours foretell: surfaces are
     smooth, so is their parallax; points that lose their place in a soft picture scatter along the motion instead."""
-    apart = ((window.m[:, None] - window.m[None]) ** 2).sum(axis=2)
+    lengths = (window.m**2).sum(axis=1)
+    apart = lengths[:, None] + lengths - 2 * window.m @ window.m.T
     np.fill_diagonal(apart, np.inf)
     nearest = np.argpartition(apart, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
     foretold = np.median(window.left[nearest], axis=1)

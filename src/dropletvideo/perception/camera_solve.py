@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dropletvideo.perception.camera_fit import Array, basis, epipolar, fit_travel
 from dropletvideo.perception.camera_windows import (
@@ -149,8 +150,8 @@ def _way_beside(windows: list[Window], direction: Array, subset: int) -> Array:
     for _ in range(2):
         left = []
         for window in windows:
-            system = _System(window, direction)
-            step = system.steps[int(system.costs[:, subset].argmin()), subset]
+            system = _System(window, direction, SUBSETS[subset : subset + 1])
+            step = system.steps[int(system.costs[:, 0].argmin()), 0]
             left.append(system.turn.turned(step).undo(window.target) - window.m)
         direction = _way_of(windows, left)
     return direction
@@ -192,7 +193,8 @@ def _refine(windows: list[Window], direction: Array) -> Array:
 class _System:
     """Linear system of one window about its own solution for a direction."""
 
-    def __init__(self, window: Window, direction: Array) -> None:
+    def __init__(self, window: Window, direction: Array, subsets: NDArray[np.bool_] = SUBSETS) -> None:
+        self.subsets = subsets
         self.noise = window.noise
         self.ahead = float(direction[2])
         self.prior = (float(np.median(self.noise)) / PRIOR) ** 2 * len(window.m) / WINDOW_WEIGHT
@@ -224,8 +226,8 @@ class _System:
         scale = 3 * self.noise
         ways = np.array([1.0, -1.0])
         fixed = -self.turn.angles
-        steps = np.zeros((2, len(SUBSETS), 4))
-        wrong = np.zeros((2, len(SUBSETS), len(self.along)))
+        steps = np.zeros((2, len(self.subsets), 4))
+        wrong = np.zeros((2, len(self.subsets), len(self.along)))
         for _ in range(4):
             across = self.across - steps @ self.across_rows.T
             along = self.along - steps @ self.along_rows.T
@@ -241,15 +243,15 @@ class _System:
         return steps, cost - self._near_below(along * ways[:, None, None])
 
     def _solve(self, weight: Array, violated: Array, fixed: Array) -> Array:
-        left = (weight @ self.across_squares + violated @ self.along_squares).reshape(2, len(SUBSETS), 4, 4)
+        left = (weight @ self.across_squares + violated @ self.along_squares).reshape(2, len(self.subsets), 4, 4)
         right = (weight * self.across) @ self.across_rows + (violated * self.along) @ self.along_rows
         left += np.diag(self.prior)
         right += self.prior * fixed
-        held = ~SUBSETS
+        held = ~self.subsets
         right = right - (left @ (held * fixed)[..., None])[..., 0]
-        keep = SUBSETS[:, :, None] & SUBSETS[:, None, :]
+        keep = self.subsets[:, :, None] & self.subsets[:, None, :]
         left = np.where(keep, left, 0.0) + held[..., None] * np.eye(4)
-        right = np.where(SUBSETS, right, fixed)
+        right = np.where(self.subsets, right, fixed)
         return np.asarray(np.linalg.solve(left, right[..., None])[..., 0])
 
     def _near_below(self, along: Array) -> Array:
