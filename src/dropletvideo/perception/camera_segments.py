@@ -30,7 +30,7 @@ explains, of how far what it does not explain reaches down the picture (`Window.
 the log of the turns that go with the travel over those without, and for itself. Objects that move before a camera that
 turns have little of the third and fourth. Fitted to spans of rendered shots of seeds 300,000 to 400,849."""
 UNTOLD_BELOW, LEAST_TURN_PX = 0.5, 0.3
-SOFT_NOISE_PX, SCATTERED = 0.8, 0.25
+SOFT_NOISE_PX, SCATTERED = 0.8, 0.45
 """In pictures so soft that points are uncertain by more than this, what is no smoother is none: points slide."""
 NEIGHBOURS = 6
 """Points about another that foretell its parallax."""
