@@ -36,6 +36,8 @@ SAME_SIDE = 12.0
 """Degrees between the headings of a return, at most."""
 MOST_PAIRS = 6
 MIN_CELLS = 4
+FAR_AWAY = 1e6
+"""Pixels beyond which a place is as good as behind the camera; more would overflow."""
 STRUCTURE, COLOUR = (0.03 * 255) ** 2, 20.0
 """Stabiliser of the structure term; distance of mean colours (8-bit levels) at which the colour term is a half."""
 FULL_TURN, SEARCH = 360.0, 40.0
@@ -129,7 +131,7 @@ def carried_picture(
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
     places = np.stack([x - middle[0], y - middle[1]], axis=-1).reshape(-1, 2) / scale
     there = (chain.carried(places, last, np.array([first]))[0] * scale).reshape(height, width, 2)
-    at = np.asarray(there + middle, np.float32)
+    at = np.clip(there + middle, -FAR_AWAY, FAR_AWAY).astype(np.float32)
     carried = cv2.remap(frames[first], at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=border)
     return np.asarray(carried, np.uint8), np.asarray(np.abs(there) - np.array([width, height]) / 2)
 
