@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dropletvideo.evaluate.baselines import ken_burns, shuffled
+from dropletvideo.evaluate.faults import Clip, flicker
 from dropletvideo.media import write_video
 from dropletvideo.perception.camera import CameraJudge
 from dropletvideo.perception.camera_tracks import Tracks
@@ -93,6 +94,9 @@ def test_what_changes_while_out_of_view_lowers_the_return_and_nothing_else():
     assert found[0]["return_likeness"] > 0.85
     assert worst[0] > worst[1] > worst[2]
     assert found[2]["rigid_agreement"] > found[0]["rigid_agreement"] - 0.1
+    darker = judged(flicker(Clip(swapped(request.shot, TIMES, HEIGHT, WIDTH, 0.0), seed=1), 0.5))
+    assert darker["return_worst"] > found[0]["return_worst"] - 0.1, "how a frame is exposed is no change of the scene"
+    assert darker["changed_share"] == 0.0
 
 
 def test_things_that_move_by_themselves_are_found_and_excused():

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from dropletvideo.perception.camera_fit import Array
 from dropletvideo.perception.flow import dense_flow, gray
-from dropletvideo.perception.returning import Frames, carried_picture, likeness_of_cells
+from dropletvideo.perception.returning import Frames, carried_picture, exposed_as, exposure_of, likeness_of_cells
 from dropletvideo.perception.view_chain import ViewChain
 
 BEFORE = 2
@@ -64,15 +64,9 @@ def kept_look(frames: Frames, chain: ViewChain, heading: Array) -> float | None:
             continue
         inside = chain.inside(chain.carried(grid, last, np.array([shared[0]])) * (1 + 3 * MARGIN))[0]
         if inside.sum() >= LEAST_CELLS:
-            before = _exposed_as(frames[last], carried_picture(frames, chain, shared[0], last)[0])
+            before = exposed_as(frames[last], carried_picture(frames, chain, shared[0], last)[0])
             kept.append(float(np.median(likeness_of_cells(before, frames[last], chain.cells).ravel()[inside])))
     return min(kept, default=None)
-
-
-def _exposed_as(now: NDArray[np.uint8], before: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The earlier picture, as bright as the later one."""
-    gain = float(np.clip(np.median(now.astype(np.float32) / np.maximum(before, 1)), 0.5, 2.0))
-    return np.asarray(np.clip(before * gain + 0.5, 0, 255), np.uint8)
 
 
 def _same_side(heading: Array, first: int, last: int) -> bool:
@@ -81,8 +75,9 @@ def _same_side(heading: Array, first: int, last: int) -> bool:
 
 
 def _changed(frames: Frames, chain: ViewChain, first: int, last: int) -> float:
-    now, before = _smooth(frames[last]), _smooth(frames[first])
     carried, beyond = carried_picture(frames, chain, first, last)
+    gain = exposure_of(frames[last], carried)
+    now, before = _smooth(frames[last]), np.minimum(_smooth(frames[first]) * gain, 255)
     height, width = now.shape[:2]
     inside = (beyond < -MARGIN * np.array([width, height])).all(axis=-1)
     if not inside.any():
@@ -92,7 +87,7 @@ def _changed(frames: Frames, chain: ViewChain, first: int, last: int) -> float:
     aligned = cv2.remap(
         _smooth(carried), x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    apart = now - aligned
+    apart = now - np.minimum(aligned * gain, 255)
     exposure = np.median(apart[inside], axis=0)
     differs = ((np.linalg.norm(apart - exposure, axis=-1) > DIFFERENT) & inside).astype(np.uint8)
     side = max(3, round(PATCH * min(height, width)))

@@ -36,6 +36,8 @@ SAME_SIDE = 12.0
 """Degrees between the headings of a return, at most."""
 MOST_PAIRS = 6
 MIN_CELLS = 4
+EXPOSURE = (0.5, 2.0)
+"""Gain of brightness between two frames that is evened, at most."""
 FAR_AWAY = 1e6
 """Pixels beyond which a place is as good as behind the camera; more would overflow."""
 STRUCTURE, COLOUR = (0.03 * 255) ** 2, 20.0
@@ -116,8 +118,19 @@ def covered_cells(chain: ViewChain, first: int, last: int, boxes: Boxes) -> NDAr
 
 
 def likeness_between(frames: Frames, chain: ViewChain, first: int, last: int) -> Array:
-    """Likeness of every cell of the later frame to what the earlier frame showed there, row by row."""
-    return likeness_of_cells(carried_picture(frames, chain, first, last)[0], frames[last], chain.cells).ravel()
+    """Likeness of every cell of the later frame to what the earlier frame showed there but for exposure, row by row."""
+    before = exposed_as(frames[last], carried_picture(frames, chain, first, last)[0])
+    return likeness_of_cells(before, frames[last], chain.cells).ravel()
+
+
+def exposed_as(now: NDArray[np.uint8], before: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The earlier picture, as bright as the later one: how a camera exposes is no change of what it sees."""
+    return np.asarray(np.clip(before * exposure_of(now, before) + 0.5, 0, 255), np.uint8)
+
+
+def exposure_of(now: NDArray[np.uint8], before: NDArray[np.uint8]) -> float:
+    """How many times as bright the later of two pictures is that nearly lie on each other."""
+    return float(np.clip(np.median(now.astype(np.float32) / np.maximum(before, 1)), *EXPOSURE))
 
 
 def carried_picture(
@@ -188,5 +201,7 @@ def closing(frames: Frames, heading: Array, cells: tuple[int, int]) -> Return | 
     near = np.flatnonzero(np.nan_to_num(off, nan=1e6) < SEARCH)
     if not len(near) or np.nanmax(np.abs(heading)) < FULL_TURN - SEARCH / 2:
         return None
-    scored = [_scored(0, int(k), likeness_of_cells(frames[0], frames[k], cells).ravel()) for k in near]
+    scored = [
+        _scored(0, int(k), likeness_of_cells(exposed_as(frames[k], frames[0]), frames[k], cells).ravel()) for k in near
+    ]
     return max(scored, key=lambda each: each.likeness)
