@@ -27,6 +27,7 @@ import numpy as np
 
 from dropletvideo.evaluate.aggregate import mean_estimate
 from dropletvideo.evaluate.metric import load_metric
+from dropletvideo.evaluate.rows import scores_of
 from dropletvideo.evaluate.score import EvaluateConfig, evaluate_manifest
 from dropletvideo.media import probe, read_video, stream, write_video
 from dropletvideo.perception.camera import CameraJudge
@@ -107,9 +108,7 @@ def table(results, name):
     for result in results:
         if result.error is not None:
             continue
-        scores = {}
-        for metric in metrics:
-            scores.update(metric.score(result.row, result.measures))
+        scores = scores_of(result, metrics).values
         system = name if result.system == "model" else result.system
         found.setdefault(key_of(result.row), {}).setdefault(system, []).append((result.row, scores))
     for key, systems in found.items():

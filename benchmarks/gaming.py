@@ -35,6 +35,7 @@ import numpy as np
 from dropletvideo.evaluate.aggregate import mean_estimate
 from dropletvideo.evaluate.faults import Clip, jitter
 from dropletvideo.evaluate.metric import load_metric
+from dropletvideo.evaluate.rows import scores_of
 from dropletvideo.evaluate.score import EvaluateConfig, evaluate_manifest
 from dropletvideo.media import write_image, write_video
 from dropletvideo.world.consistency_suite import PLAYBACK_RATE, ConsistencySuite, draw_requests, request_row
@@ -157,9 +158,7 @@ def table(results):
     for result in results:
         if result.error is not None:
             continue
-        scores = {}
-        for metric in metrics:
-            scores.update(metric.score(result.row, result.measures))
+        scores = scores_of(result, metrics).values
         answer = str(result.row.extra["answer"])
         by_move.setdefault(result.row.moves[0], {}).setdefault(answer, []).append((result.row.cluster, scores))
         by_answer.setdefault(answer, []).append(scores)

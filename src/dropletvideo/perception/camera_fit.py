@@ -37,7 +37,7 @@ class Turn:
     @property
     def angles(self) -> Array:
         """Pan, tilt, roll, log zoom (radians; right, up, clockwise, in)."""
-        tilt, pan, roll = -_rotation_vector(self.content)
+        tilt, pan, roll = -rotation_vector(self.content)
         return np.array([pan, tilt, roll, self.zoom])
 
     def undo(self, target: Array) -> Array:
@@ -62,7 +62,8 @@ def rotation(vector: Array) -> Array:
     return np.asarray(np.eye(3) + np.sin(angle) / angle * cross + (1 - np.cos(angle)) / angle**2 * (cross @ cross))
 
 
-def _rotation_vector(matrix: Array) -> Array:
+def rotation_vector(matrix: Array) -> Array:
+    """Axis times angle in radians of a rotation 3,3 by less than half a turn."""
     axis = np.array([matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]])
     sine, cosine = np.linalg.norm(axis) / 2, (np.trace(matrix) - 1) / 2
     if sine < 1e-9:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dropletvideo.perception.camera_fit import Array
-from dropletvideo.perception.rigid_scene import RigidWindow, rotation_vector
+from dropletvideo.perception.camera_fit import Array, rotation_vector
+from dropletvideo.perception.rigid_scene import RigidWindow
 
 COURSE_AXES = ("pan", "tilt", "roll", "zoom", "truck", "pedestal", "dolly")
 

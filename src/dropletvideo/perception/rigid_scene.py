@@ -253,10 +253,3 @@ def depth_disagreement(before: RigidWindow, after: RigidWindow) -> Array:
         weight = way**2 / (1 + (left * way) ** 2) ** 2
     apart[new] = np.abs(left) * way
     return apart
-
-
-def rotation_vector(matrix: Array) -> Array:
-    """Axis times angle in radians of a rotation 3,3 by less than half a turn."""
-    axis = np.array([matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]]) / 2
-    sine = float(np.linalg.norm(axis))
-    return np.asarray(axis if sine < 1e-9 else axis / sine * np.arctan2(sine, (np.trace(matrix) - 1) / 2))
