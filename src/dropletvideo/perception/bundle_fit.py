@@ -13,7 +13,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dropletvideo.perception.camera_fit import HYPOTHESES, Array, Travel, basis, epipolar, fit_travel
+from dropletvideo.perception.camera_fit import (
+    HYPOTHESES,
+    Array,
+    Travel,
+    basis,
+    epipolar,
+    fit_travel,
+    rotation,
+    rotation_vector,
+)
 from dropletvideo.perception.camera_windows import COST_LIMIT, DIRECTIONS, NOISE_PER_SHIFT
 
 STARTS = 3
@@ -45,36 +54,6 @@ class Cameras:
     inverse: Array
 
 
-def rotations(vectors: Array) -> Array:
-    """F,3,3 of F,3 axes times angles in radians (Rodrigues)."""
-    angle = np.sqrt((vectors**2).sum(axis=-1))
-    small = angle < 1e-6
-    safe = np.where(small, 1.0, angle)
-    sine = np.where(small, 1.0, np.sin(safe) / safe)[:, None, None]
-    cosine = np.where(small, 0.5, (1 - np.cos(safe)) / safe**2)[:, None, None]
-    cross = np.zeros((len(vectors), 3, 3))
-    x, y, z = vectors.T
-    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -z, y, -x
-    cross[:, 1, 0], cross[:, 2, 0], cross[:, 2, 1] = z, -y, x
-    return np.asarray(np.eye(3) + sine * cross + cosine * (cross @ cross))
-
-
-def rotation_vectors(matrices: Array) -> Array:
-    """F,3 axes times angles in radians of F,3,3 rotations by less than half a turn."""
-    axis = np.stack(
-        [
-            matrices[:, 2, 1] - matrices[:, 1, 2],
-            matrices[:, 0, 2] - matrices[:, 2, 0],
-            matrices[:, 1, 0] - matrices[:, 0, 1],
-        ],
-        axis=1,
-    )
-    axis = axis / 2
-    sine = np.sqrt((axis**2).sum(axis=1))
-    angle = np.arctan2(sine, (np.trace(matrices, axis1=1, axis2=2) - 1) / 2)
-    return np.asarray(axis * np.where(sine < 1e-9, 1.0, angle / np.maximum(sine, 1e-9))[:, None])
-
-
 class BundleFit:
     """Fits to one window's tracks.
 
@@ -101,7 +80,7 @@ class BundleFit:
         count = len(self.places)
         content, zoom = np.tile(np.eye(3), (count, 1, 1)), np.zeros(count)
         shift = np.nanmedian(np.where(self.seen[..., None], self.places - self.m, np.nan), axis=1)
-        content = rotations(np.column_stack([-shift[:, 1], shift[:, 0], np.zeros(count)]))
+        content = rotation(np.column_stack([-shift[:, 1], shift[:, 0], np.zeros(count)]))
         model = basis(self.m).reshape(-1, 4)
         step = self._best_pair_steps(model, self._undone(content, zoom) - self.m)
         scale = 8 * self.noise
@@ -109,7 +88,7 @@ class BundleFit:
             if rounds:
                 step = self._turn_steps(model, self._undone(content, zoom) - self.m, scale)
                 scale = max(scale * 0.6, 2.5 * self.noise)
-            content = content @ rotations(-step[:, [1, 0, 2]])
+            content = content @ rotation(-step[:, [1, 0, 2]])
             zoom = zoom + step[:, 3]
         return Cameras(content, zoom, np.zeros((count, 3)), np.ones(len(self.m)))
 
@@ -165,7 +144,7 @@ class BundleFit:
         inverse = np.ones(len(self.m))
         inverse[on] = np.clip(depth / scale, FARTHEST, NEAREST)
         share = np.arange(1, len(self.places) + 1) / (last + 1)
-        content = start.content @ rotations(-share[:, None] * extra[[1, 0, 2]])
+        content = start.content @ rotation(-share[:, None] * extra[[1, 0, 2]])
         travel = content @ (-direction * scale) * share[:, None]
         return Cameras(content, start.zoom + share * extra[3], travel, inverse)
 
@@ -193,7 +172,7 @@ class BundleFit:
     def _robust(self, cameras: Cameras, squared: Array, width: float, zooms: bool, free: bool) -> float:
         data = (self.seen * squared / (1 + squared / width**2)).sum()
         turn, zoom = self._prior(zooms, free)
-        vectors = rotation_vectors(cameras.content)
+        vectors = rotation_vector(cameras.content)
         return float(data + turn * (vectors**2).sum() + (zoom if zooms else 0.0) * (cameras.zoom**2).sum())
 
     def _prior(self, zooms: bool, free: bool) -> tuple[float, float]:
@@ -241,7 +220,7 @@ class BundleFit:
         right = (weighted @ left.reshape(count, -1, 1))[..., 0]
         turn, zoom = self._prior(zooms, free)
         prior = np.array([turn, turn, turn, zoom, 0.0, 0.0, 0.0])
-        right[:, :3] -= turn * rotation_vectors(now.content)
+        right[:, :3] -= turn * rotation_vector(now.content)
         right[:, 3] -= zoom * now.zoom
         diagonal = np.arange(7)
         system[:, diagonal, diagonal] *= 1 + damping
@@ -259,7 +238,7 @@ class BundleFit:
         return cameras.reshape(count, 7), (own_right - cameras @ mixed) / own
 
     def _moved(self, now: Cameras, cameras: Array, depths: Array) -> Cameras:
-        content = rotations(np.clip(cameras[:, :3], -0.3, 0.3)) @ now.content
+        content = rotation(np.clip(cameras[:, :3], -0.3, 0.3)) @ now.content
         zoom = now.zoom + np.clip(cameras[:, 3], -0.5, 0.5)
         inverse = np.clip(now.inverse + depths, FARTHEST, NEAREST)
         scale = max(float(np.median(np.abs(inverse))), 1e-3)
@@ -273,11 +252,11 @@ class BundleFit:
             return cameras
         known = np.concatenate([[0], np.flatnonzero(~astray) + 1])
         lost = np.flatnonzero(astray) + 1
-        rows = np.column_stack([rotation_vectors(cameras.content), cameras.zoom, cameras.travel])
+        rows = np.column_stack([rotation_vector(cameras.content), cameras.zoom, cameras.travel])
         rows = np.concatenate([np.zeros((1, 7)), rows])
         between = np.stack([_between(lost, known, rows[known, axis]) for axis in range(7)], axis=1)
         content, zoom, travel = cameras.content.copy(), cameras.zoom.copy(), cameras.travel.copy()
-        content[astray], zoom[astray], travel[astray] = rotations(between[:, :3]), between[:, 3], between[:, 4:]
+        content[astray], zoom[astray], travel[astray] = rotation(between[:, :3]), between[:, 3], between[:, 4:]
         begun = self.refined(
             Cameras(content, zoom, travel, cameras.inverse), FIRST_ROUNDS, 20 * self.noise, zooms=zooms, free=free
         )

@@ -32,10 +32,12 @@ from dropletvideo.perception.camera_tracks import Tracks
 from dropletvideo.perception.camera_unclear import class_either_way, named_share, split_unclear
 from dropletvideo.perception.camera_windows import HOP_SECONDS, Pair, calibrate, make_pairs, make_windows
 from dropletvideo.perception.judge import Chunk, Features, Frames
+from dropletvideo.perception.one_surface import is_one_surface, likeness
 from dropletvideo.perception.point_tracks import POINT_TRACKS
 
 MIN_TOLD = 0.4
 """Share of the clip's length that pairs with enough points must cover, else nothing is said."""
+LOOK_SECONDS = 1.0
 LOST, KEPT = 0.1, 0.5
 """Share of points kept from one sampled frame to the next below which the picture was replaced, if its neighbours
 keep more than the other share: fast motion loses points for longer."""
@@ -43,10 +45,12 @@ keep more than the other share: fast motion loses points for longer."""
 
 @dataclass
 class CameraState:
-    """Tracks of the clip so far, and its row."""
+    """Tracks of the clip so far, its row, and how alike the parts of its pictures are, looked at at `next_look` again."""
 
     row: Mapping[str, Any]
     tracks: Tracks = field(default_factory=Tracks)
+    likeness: list[float] = field(default_factory=list)
+    next_look: float = -np.inf
 
 
 class CameraJudge:
@@ -69,8 +73,12 @@ class CameraJudge:
         return CameraState(row)
 
     def update(self, state: CameraState, chunk: Chunk) -> None:
-        """Collect the points of the chunk's frames."""
+        """Collect the points of the chunk's frames, and once in LOOK_SECONDS whether one surface fills the picture."""
         state.tracks.take(chunk.features[POINT_TRACKS.backbone], *chunk.frames.shape[1:3])
+        for frame, time in zip(chunk.frames, chunk.times, strict=True):
+            if time >= state.next_look:
+                state.likeness.append(likeness(frame))
+                state.next_look = float(time) + LOOK_SECONDS
 
     def finish(self, state: CameraState) -> dict[str, Any]:
         """The columns of the clip."""
@@ -92,7 +100,9 @@ class CameraJudge:
         rates = with_tracking(rates, pieces, pairs, windows, (tracks.height, tracks.width))
         shake = shake_of(tracks, lens.focal_px)
         runs = runs_of(rates, pieces, weights, shake or 0.0)
-        told_runs, unclear = split_unclear(runs, rates, pairs, lens.focal_px, short_side)
+        told_runs, unclear = split_unclear(
+            runs, rates, pairs, (lens.focal_px, short_side), one_surface=is_one_surface(state.likeness)
+        )
         moves = moves_of(told_runs, rates, shake, moves_too=bool(unclear))
         turns = not runs and turns_in_place(tracks, lens.focal_px)
         step = duration / max(len(tracks.frames) - 1, 1)

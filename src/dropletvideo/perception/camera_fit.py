@@ -52,23 +52,25 @@ class Turn:
         return Turn(self.content @ rotation(-np.array([tilt, pan, roll])), self.zoom + float(zoom))
 
 
+CROSS = np.array([[0, 0, 0, 0, 0, -1, 0, 1, 0], [0, 0, 1, 0, 0, 0, -1, 0, 0], [0, -1, 0, 1, 0, 0, 0, 0, 0]], np.float64)
+"""3,9 vector to the 3,3 that its cross product is, row after row."""
+LEAST_ANGLE = 1e-9
+"""Radians below which a rotation is taken as linear in its vector."""
+
+
 def rotation(vector: Array) -> Array:
-    """Rotation matrix 3,3 of an axis times its angle in radians (Rodrigues)."""
-    angle = float(np.linalg.norm(vector))
-    x, y, z = vector
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    if angle < 1e-9:
-        return np.asarray(np.eye(3) + cross)
+    """Rotations ...,3,3 of axes times angles in radians ...,3 (Rodrigues)."""
+    angle = np.maximum(np.sqrt((vector * vector).sum(axis=-1)), LEAST_ANGLE)[..., None, None]
+    cross = (vector @ CROSS).reshape(*vector.shape, 3)
     return np.asarray(np.eye(3) + np.sin(angle) / angle * cross + (1 - np.cos(angle)) / angle**2 * (cross @ cross))
 
 
 def rotation_vector(matrix: Array) -> Array:
-    """Axis times angle in radians of a rotation 3,3 by less than half a turn."""
-    axis = np.array([matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]])
-    sine, cosine = np.linalg.norm(axis) / 2, (np.trace(matrix) - 1) / 2
-    if sine < 1e-9:
-        return np.asarray(axis / 2)
-    return np.asarray(axis / (2 * sine) * np.arctan2(sine, cosine))
+    """Axes times angles in radians ...,3 of rotations ...,3,3 by less than half a turn."""
+    axis = matrix.reshape(*matrix.shape[:-2], 9) @ CROSS.T / 2
+    sine = np.maximum(np.sqrt((axis * axis).sum(axis=-1)), LEAST_ANGLE)
+    cosine = (matrix[..., 0, 0] + matrix[..., 1, 1] + matrix[..., 2, 2] - 1) / 2
+    return np.asarray(axis * (np.arctan2(sine, cosine) / sine)[..., None])
 
 
 IDENTITY = Turn(np.eye(3), 0.0)

@@ -3,8 +3,8 @@
 A turning camera shows perspective: beside the shift s of the picture's middle, a point at (x, y) from it moves by
 p (x, y) (s . (x, y)) more, with p = 1 / f^2 in pixels. A camera that travels past a flat surface that faces it shows
 none; neither does a turn through a lens so long that p is lost in noise. Where p is told to be that small, the answer
-is "pan or truck" (tilt or pedestal), never one of them. Once a clip has shown such a surface, a zoom through it could
-be a dolly as well. Motion too small to tell p is named as a turn: the commoner of the two.
+is "pan or truck" (tilt or pedestal), never one of them. Once a clip has shown such a surface, or where one surface
+fills the picture by its looks (`one_surface.py`), a zoom through it could be a dolly as well. Motion too small to tell p is named as a turn: the commoner of the two.
 
 Source: the motion field of a plane and of a rotation (Longuet-Higgins and Prazdny 1980).
 """
@@ -48,12 +48,18 @@ class Unclear:
 
 
 def split_unclear(
-    runs: Sequence[Run], rates: Rates, pairs: Sequence[Pair], focal_px: float, short_side: int
+    runs: Sequence[Run], rates: Rates, pairs: Sequence[Pair], lens: tuple[float, int], *, one_surface: bool = False
 ) -> tuple[list[Run], list[Unclear]]:
-    """The runs that can be told, and the others as pairs of names; `focal_px` is what the angles were taken with."""
+    """The runs that can be told, and the others as pairs of names.
+
+    Args:
+        lens: focal length that the angles were taken with, and short side of the picture, in pixels.
+        one_surface: whether nothing in the picture but one surface is seen.
+    """
+    focal_px, short_side = lens
     flat = [run for run in runs if run.axis in ("pan", "tilt") and _is_flat(run, rates, pairs, short_side)]
     turns = [run for run in runs if run.axis in ("pan", "tilt") and run not in flat]
-    if flat and not turns and not rates.travels.any():
+    if (one_surface or (flat and not turns)) and not rates.travels.any():
         flat += [run for run in runs if run.axis == "zoom"]
     unclear = [_unclear(run, rates, focal_px / short_side) for run in flat]
     return [run for run in runs if run not in flat], sorted(unclear, key=lambda each: each.start)

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dropletvideo.perception.camera_fit import Array
+from dropletvideo.perception.camera_fit import Array, rotation_vector
 from dropletvideo.perception.flow import dense_flow, gray
 from dropletvideo.perception.rigid_scene import RigidWindow
 from dropletvideo.perception.view_chain import ViewChain
@@ -186,10 +186,8 @@ def headings(windows: list[RigidWindow], count: int) -> Array:
             return heading
         previous, total = np.eye(3), heading[window.first]
         for k, turn in enumerate(window.turns, start=1):
-            step = turn.content @ previous.T
-            axis = np.array([step[2, 1] - step[1, 2], step[0, 2] - step[2, 0], step[1, 0] - step[0, 1]]) / 2
-            angle = np.degrees(np.arctan2(np.linalg.norm(axis), (np.trace(step) - 1) / 2))
-            total -= float(np.sign(axis[1])) * float(angle)
+            step = rotation_vector(turn.content @ previous.T)
+            total -= float(np.sign(step[1]) * np.degrees(np.linalg.norm(step)))
             heading[window.first + k] = total
             previous = turn.content
     return heading
