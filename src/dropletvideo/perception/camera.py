@@ -99,7 +99,7 @@ class CameraJudge:
         weights = picture_weight(rates, lens.focal_px / short_side, short_side)
         rates = with_tracking(rates, pieces, pairs, windows, (tracks.height, tracks.width))
         shake = shake_of(tracks, lens.focal_px)
-        runs = runs_of(rates, pieces, weights, shake or 0.0)
+        runs = runs_of(rates, pieces, weights, shake or 0.0, lens.focal_px / short_side)
         told_runs, unclear = split_unclear(
             runs, rates, pairs, (lens.focal_px, short_side), one_surface=is_one_surface(state.likeness)
         )

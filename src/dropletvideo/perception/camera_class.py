@@ -86,26 +86,31 @@ def picture_weight(rates: Rates, focal_ratio: float, short_side: int) -> Array:
     return np.asarray(weights)
 
 
-def runs_of(rates: Rates, pieces: list[tuple[int, int]], weights: Array, shake: float) -> list[Run]:
+def runs_of(
+    rates: Rates, pieces: list[tuple[int, int]], weights: Array, shake: float, focal_ratio: float = FOCAL_RATIO
+) -> list[Run]:
     """Every axis cut at its changes of sign; runs that are too short, slow or small beside the others are left out.
 
     Args:
         rates: constant over each of `pieces`; weights: of `picture_weight`; shake: degrees.
+        focal_ratio: focal length over the short side: a long lens makes much of a small angle.
     """
     seconds = rates.ends - rates.starts
-    least = dict(MIN_AMOUNT)
+    least, least_speed = dict(MIN_AMOUNT), dict(MIN_SPEED)
+    nearer = min(1.0, FOCAL_RATIO / focal_ratio)
     for axis in ("pan", "tilt"):
-        least[axis] += SHAKE_MARGIN * shake
+        least[axis] = least[axis] * nearer + SHAKE_MARGIN * shake
+        least_speed[axis] *= nearer
     runs = []
     for column, axis in enumerate(AXES):
         value = rates.values[:, column]
         share = np.where(rates.travels & (column < len(TURNS)), MIN_SHARE_IN_TRAVEL, MIN_SHARE)
         if axis == "zoom":
             share[_tells_zoom(rates)] = MIN_ZOOM_SHARE
-        strong = (np.abs(value) > MIN_SPEED[axis]) & (weights[:, column] > share * weights.max(axis=1))
+        strong = (np.abs(value) > least_speed[axis]) & (weights[:, column] > share * weights.max(axis=1))
         if axis in TRAVEL:
             least_share = _least_share(axis, rates)
-            strong = (np.abs(value) > MIN_SPEED[axis]) & (np.abs(value) > least_share * rates.speed)
+            strong = (np.abs(value) > least_speed[axis]) & (np.abs(value) > least_share * rates.speed)
             strong &= weights[:, column] > MIN_BESIDE_TURN * weights.max(axis=1)
         for first, end in pieces:
             strong[first:end] &= abs(value[first] * seconds[first:end].sum()) > PIECE_SHARE * least[axis]
