@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dropletvideo.perception.bundle_choice import gaining, travelling
-from dropletvideo.perception.bundle_fit import BundleFit, Cameras, rotation_vectors, rotations
+from dropletvideo.perception.bundle_fit import BundleFit, Cameras
+from dropletvideo.perception.camera_fit import rotation, rotation_vector
 from dropletvideo.perception.camera_windows import Lens, Pair, calibrate
 from dropletvideo.perception.settled_lens import settled_lens
 
@@ -24,7 +25,7 @@ def seen_by(turn, travel, zoom=0.0, noise=0.3 * NOISE, seed=0):
     m = rng.uniform(-0.6, 0.6, (POINTS, 2)) * [1.0, 0.8]
     inverse = np.clip(0.4 + m[:, 1], 0.2, 1.0) + 0.2 * (np.abs(m[:, 0] - 0.2) < 0.15)
     steps = np.arange(1, FRAMES + 1)[:, None]
-    content = rotations(steps * np.asarray(turn, float))
+    content = rotation(steps * np.asarray(turn, float))
     moved = -np.einsum("fij,fj->fi", content, steps * np.asarray(travel, float))
     rays = np.column_stack([m, np.ones(POINTS)])
     points = np.einsum("fij,nj->fni", content, rays) + inverse[None, :, None] * moved[:, None]
@@ -47,7 +48,7 @@ def test_a_truck_a_dolly_and_an_arc_are_found_to_the_noise(turn, travel):
     found = travelling(fit, turning, None)
     assert fit.cost(found) < 1.0
     assert gaining(fit, turning, found) > 0.6
-    apart = rotation_vectors(found.content @ true.content.transpose(0, 2, 1))
+    apart = rotation_vector(found.content @ true.content.transpose(0, 2, 1))
     assert np.degrees(np.abs(apart)).max() < 2.0
     along = (found.travel[-1] @ true.travel[-1]) / np.linalg.norm(found.travel[-1]) / np.linalg.norm(true.travel[-1])
     assert along > 0.98
@@ -65,7 +66,7 @@ def test_a_frame_whose_camera_went_astray_is_mended():
     m, places, true = seen_by((0, -0.04, 0), (0.09, 0, 0))
     fit = fit_of(m, places)
     lost = true.content.copy()
-    lost[6] = rotations(np.array([[0.0, 0.25, 0.0]]))[0] @ lost[6]
+    lost[6] = rotation(np.array([[0.0, 0.25, 0.0]]))[0] @ lost[6]
     astray = replace(true, content=lost)
     assert fit.cost(astray) > 2.0
     assert fit.cost(fit.repaired(astray, **KIND)) < 1.0
@@ -105,7 +106,7 @@ def test_the_focal_length_of_a_pan_is_settled_and_left_alone_where_nothing_tells
     pairs = []
     for start in range(6):
         a = rng.uniform(-0.5, 0.5, (90, 2)) * [320, 240]
-        rays = np.column_stack([a / (ratio * 240), np.ones(90)]) @ rotations(np.array([[0.0, -0.15, 0.0]]))[0].T
+        rays = np.column_stack([a / (ratio * 240), np.ones(90)]) @ rotation(np.array([[0.0, -0.15, 0.0]]))[0].T
         b = rays[:, :2] / rays[:, 2:] * ratio * 240 + rng.normal(0, 0.2, (90, 2))
         pairs.append(Pair(start / 4, start / 4 + 0.5, np.arange(90), a, b))
     first = calibrate(pairs, 240)
