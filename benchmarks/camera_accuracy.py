@@ -22,19 +22,16 @@ from __future__ import annotations
 
 import argparse
 import collections
-import json
 import pickle
-import platform
-import sys
 import tempfile
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
 from camera_difficulty import PARALLAX_PX, ambiguous, decidable, difficulty, evidence
+from kept_rows import keep, origin
 
 from dropletvideo import media
 from dropletvideo.evaluate.camera_match import confusion
@@ -277,18 +274,11 @@ def main():
         runs["all"] = [shot for shots in runs.values() for shot in shots]
     taken = {
         "preset": options.preset,
-        "command": " ".join(["python", *sys.argv]),
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": platform.machine(),
+        **origin(),
         "judge_version": CameraJudge.version,
     }
     for row in [{"seeds": seeds} | row for seeds, shots in runs.items() for row in result_rows(shots)]:
-        line = json.dumps(row | taken)
-        print(line)
-        if options.out:
-            options.out.parent.mkdir(parents=True, exist_ok=True)
-            with options.out.open("a") as file:
-                file.write(line + "\n")
+        keep(row | taken, options.out)
 
 
 if __name__ == "__main__":

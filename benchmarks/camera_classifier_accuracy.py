@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
+from kept_rows import keep, origin
 
 from dropletvideo import media
 from dropletvideo.data.label_score import score_classes
@@ -67,18 +65,9 @@ def main() -> None:
         if options.classifier is not None:
             (row,) = measure_video(path, [SwinCameraJudge(options.classifier)])
             answers["learned"].append((true, row["camera_class_learned"]))
-    taken = {
-        "command": " ".join(["python", *sys.argv]),
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": platform.machine(),
-    }
     for name, pairs in answers.items():
         if pairs:
-            line = json.dumps({"judge": name, **score_classes(pairs).as_dict()} | taken)
-            print(line)
-            if options.out:
-                with options.out.open("a") as file:
-                    file.write(line + "\n")
+            keep({"judge": name, **score_classes(pairs).as_dict()} | origin(), options.out)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,12 @@ crf 12. `f1` counts every name; `f1_without_shake` leaves `shake` out, which is 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
 from camera_accuracy import RATE, coded, judged
+from kept_rows import keep, origin
 
 from dropletvideo.evaluate.camera_match import match_moves
 from dropletvideo.evaluate.faults import FRAME_FAULTS, Clip
@@ -52,18 +50,12 @@ def main():
     taken = {
         "clips": options.count * len(MOVES),
         "seed": options.seed,
-        "command": f"python benchmarks/camera_faults.py --seed {options.seed} --count {options.count}",
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": platform.machine(),
+        **origin(f"python benchmarks/camera_faults.py --seed {options.seed} --count {options.count}"),
         "judge_version": CameraJudge.version,
     }
     for (fault, level), found in scores.items():
         every, steady = np.mean(found, axis=0).round(3).tolist()
-        line = json.dumps({"fault": fault, "level": level, "f1": every, "f1_without_shake": steady} | taken)
-        print(line)
-        if options.out:
-            with options.out.open("a") as file:
-                file.write(line + "\n")
+        keep({"fault": fault, "level": level, "f1": every, "f1_without_shake": steady} | taken, options.out)
 
 
 if __name__ == "__main__":

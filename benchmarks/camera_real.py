@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
+from kept_rows import keep, origin
 
 from dropletvideo.evaluate.measure import measure_files
 
@@ -49,18 +48,8 @@ def main():
         )
     score = sum(sum(each) / len(each) for each in groups.values())
     rows.append({"group": "all", "class_accuracy": round(score / len(groups), 3), "clips": len(groups)})
-    taken = {
-        "command": f"python benchmarks/camera_real.py {options.clips.name}",
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": platform.machine(),
-    }
     for row in rows:
-        line = json.dumps(row | taken)
-        print(line)
-        if options.out:
-            options.out.parent.mkdir(parents=True, exist_ok=True)
-            with options.out.open("a") as file:
-                file.write(line + "\n")
+        keep(row | origin(f"python benchmarks/camera_real.py {options.clips.name}"), options.out)
 
 
 if __name__ == "__main__":

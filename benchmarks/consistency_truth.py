@@ -16,14 +16,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
+from kept_rows import keep, on_one_core
 
 from dropletvideo.evaluate.aggregate import mean_estimate
 from dropletvideo.evaluate.metric import load_metric
@@ -215,9 +213,7 @@ def main() -> None:
     parts = evaluated(manifest, args.work, tuple(args.baselines))
     results = [result for part in parts for result in part.results]
     stamp = {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "command": "python benchmarks/consistency_truth.py " + shown(sys.argv[1:]),
-        "device": f"{platform.machine()}, one core",
+        **on_one_core("consistency_truth", {"--work", "--manifest", "--rows"}),
         "first_seed": args.first_seed,
     }
     rows = list(table(results, args.name))
@@ -226,17 +222,8 @@ def main() -> None:
         some = tables.get("revisit", {}) | tables.get("causality", {})
         rows += [{"system": args.name if system == "model" else system, **some}] if some else []
     rows.append({"cpu_seconds_per_video": round((time.process_time() - started) / max(len(results), 1), 3)})
-    lines = [json.dumps(stamp | row) + "\n" for row in rows]
-    print("".join(lines), end="")
-    if args.rows:
-        with args.rows.open("a") as file:
-            file.writelines(lines)
-
-
-def shown(words: list[str]) -> str:
-    """The command line without folders."""
-    hidden = {"--work", "--manifest", "--rows"}
-    return " ".join("..." if before in hidden else word for before, word in zip(["", *words], words, strict=False))
+    for row in rows:
+        keep(stamp | row, args.rows)
 
 
 if __name__ == "__main__":

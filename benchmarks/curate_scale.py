@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from curate_speed import make_footage, measure, row
+from kept_rows import keep
 
 PIECE_SECONDS = 30.0
 
@@ -126,11 +127,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = row(f"curate_{options.what}", [], WAYS[options.what](Path(folder), options))
-    print(json.dumps(found))
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        with options.out.open("a") as file:
-            file.write(json.dumps(found) + "\n")
+    keep(found, options.out)
 
 
 if __name__ == "__main__":

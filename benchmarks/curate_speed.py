@@ -15,7 +15,6 @@ machine.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import platform
 import resource
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kept_rows import keep
 
 HEIGHT, WIDTH, RATE = 720, 1280, 30
 SHOT_SECONDS = 5.0
@@ -232,11 +232,7 @@ def main() -> None:
         growth = round(four["peak_rss_mib"] - once["peak_rss_mib"], 1)
         rows.append(row("curate_4x_length", [long], four, peak_rss_growth_mib=growth))
     for each in rows:
-        print(json.dumps(each))
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        with options.out.open("a") as file:
-            file.writelines(json.dumps(each) + "\n" for each in rows)
+        keep(each, options.out)
 
 
 if __name__ == "__main__":

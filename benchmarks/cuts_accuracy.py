@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kept_rows import keep
+
 from dropletvideo.curate.stages.neighbours import FindNeighbours
 from dropletvideo.curate.stages.segment import Config, build
 from dropletvideo.curate.stages.stitch import GROUPS, Stitch
@@ -199,12 +201,7 @@ def main() -> None:
             rows.append(rendered(folder, finder))
     command = re.sub(r"(--(?:footage|clips|out)) \S*/", r"\1 ", "python " + " ".join(sys.argv))
     for row in rows:
-        line = json.dumps(row | {"command": command, "machine": platform.processor() or platform.machine()})
-        print(line)
-        if arguments.out:
-            arguments.out.parent.mkdir(parents=True, exist_ok=True)
-            with arguments.out.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+        keep(row | {"command": command, "machine": platform.processor() or platform.machine()}, arguments.out)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kept_rows import keep
+
 from dropletvideo import runtime
 
 PROMISED_MINUTES = {"full": 12.0, "quick": 3.0}
@@ -36,12 +38,7 @@ def main() -> None:
     given += ["--videos", str(options.videos)] if options.videos else []
     with tempfile.TemporaryDirectory() as scratch:
         row = measured(given, options.keep or Path(scratch) / "demo")
-    line = json.dumps(row)
-    print(line)
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        with options.out.open("a") as file:
-            file.write(line + "\n")
+    keep(row, options.out)
 
 
 def measured(given: list[str], folder: Path) -> dict[str, object]:

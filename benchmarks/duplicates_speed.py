@@ -9,15 +9,12 @@ Prints JSON rows: recall of planted pairs, false pairs, CPU seconds, and the tim
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import resource
-import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from kept_rows import keep, origin
 
 from dropletvideo.perception.near_duplicates import distances, group
 
@@ -32,19 +29,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="append rows to this JSONL file")
     options = parser.parse_args()
     for count in options.clips:
-        line = json.dumps(
-            measured(count)
-            | {
-                "command": " ".join(["python", *sys.argv]),
-                "date": datetime.now(UTC).date().isoformat(),
-                "machine": platform.machine(),
-            }
-        )
-        print(line, flush=True)
-        if options.out:
-            options.out.parent.mkdir(parents=True, exist_ok=True)
-            with options.out.open("a") as file:
-                file.write(line + "\n")
+        keep(measured(count) | origin(), options.out)
 
 
 def measured(count: int) -> dict[str, object]:

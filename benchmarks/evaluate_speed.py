@@ -15,7 +15,6 @@ Columns of other benchmarks that need no weights either (`published`) are measur
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from kept_rows import keep
 
 from dropletvideo import media, runtime
 from dropletvideo.evaluate.manifest import ManifestRow
@@ -68,10 +68,7 @@ def main() -> None:
         "limit": MOST,
         **found,
     }
-    print(json.dumps(report, indent=1))
-    if options.row:
-        with options.row.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(report) + "\n")
+    keep(report, options.row, indent=1)
 
 
 def figures(rows: Sequence[ManifestRow], metrics: Sequence[Metric]) -> dict[str, Any]:

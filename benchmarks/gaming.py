@@ -23,14 +23,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import sys
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
+from kept_rows import keep, on_one_core
 
 from dropletvideo.evaluate.aggregate import mean_estimate
 from dropletvideo.evaluate.faults import Clip, jitter
@@ -209,23 +207,9 @@ def main() -> None:
         write_answers(args.work, config)
     how = EvaluateConfig(metrics=METRICS, baselines=(), timeout_seconds=None)
     results = evaluate_manifest(manifest, args.work / "evaluation", how).results
-    stamp = {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "command": "python benchmarks/gaming.py " + shown(sys.argv[1:]),
-        "device": f"{platform.machine()}, one core",
-        "first_seed": args.first_seed,
-    }
-    lines = [json.dumps(stamp | row) + "\n" for row in table(results)]
-    print("".join(lines), end="")
-    if args.rows:
-        with args.rows.open("a") as file:
-            file.writelines(lines)
-
-
-def shown(words: list[str]) -> str:
-    """The command line without folders."""
-    hidden = {"--work", "--rows"}
-    return " ".join("..." if before in hidden else word for before, word in zip(["", *words], words, strict=False))
+    stamp = {**on_one_core("gaming", {"--work", "--rows"}), "first_seed": args.first_seed}
+    for row in table(results):
+        keep(stamp | row, args.rows)
 
 
 if __name__ == "__main__":

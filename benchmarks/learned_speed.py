@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from kept_rows import keep
 
 from dropletvideo import media, runtime, weights
 from dropletvideo.evaluate.manifest import CameraAsk, ManifestRow
@@ -70,10 +70,7 @@ def main() -> None:
             "stand_ins": [*STAND_INS, *(["raft-things"] if asked.toy else [])],
             **_measure(folder, asked.videos, asked.frames, (height, width), forwards),
         }
-    print(json.dumps(report, indent=1))
-    if asked.row:
-        with asked.row.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(report) + "\n")
+    keep(report, asked.row, indent=1)
 
 
 def _options() -> argparse.Namespace:

@@ -9,7 +9,6 @@ with blending and without it (each chunk simply continued). Memory: what a video
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import sys
 import time
@@ -18,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from kept_rows import keep
 
 from dropletvideo import runtime
 
@@ -36,11 +36,7 @@ def main() -> None:
         "command": " ".join(["python", *sys.argv]),
         "date": datetime.now(UTC).date().isoformat(),
     }
-    print(json.dumps(report, indent=1))
-    if options.row:
-        options.row.parent.mkdir(parents=True, exist_ok=True)
-        with options.row.open("a") as file:
-            file.write(json.dumps(report) + "\n")
+    keep(report, options.row, indent=1)
 
 
 def _seams(options: argparse.Namespace, overlap: int) -> dict:

@@ -12,7 +12,6 @@ the score that the exact flow has.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kept_rows import keep
 
 from dropletvideo.media import read_video, write_video
 from dropletvideo.perception.consistent_flow import ConsistentFlow, consistent_flow
@@ -114,11 +114,7 @@ def main() -> None:
         rows = [measure(arguments.seed + k, Path(folder)) for k in range(arguments.shots)]
     worst = sorted(rows, key=lambda row: -abs((row["score"] or 0) / max(row["true_score"], 0.01) - 1))[:3]
     row = summary(rows) | {"worst": worst, "command": "python " + " ".join(sys.argv), "machine": platform.machine()}
-    print(json.dumps(row))
-    if arguments.out:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        with arguments.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+    keep(row, arguments.out)
 
 
 if __name__ == "__main__":

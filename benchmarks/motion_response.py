@@ -29,6 +29,7 @@ from dropletvideo.evaluate.metrics.camera import single_move_found
 from dropletvideo.evaluate.report import write_report
 from dropletvideo.evaluate.rows import MODEL, scored_row
 from dropletvideo.evaluate.score import EvaluateConfig, Evaluation, evaluate_manifest
+from dropletvideo.files import JsonLines
 from dropletvideo.world.suite import SuiteConfig, write_suite
 
 LEAST_RATIO = 1.5
@@ -56,9 +57,7 @@ def main() -> None:
     report["date"] = datetime.now(UTC).date().isoformat()
     print(json.dumps(report, indent=1, default=str))
     if options.row:
-        options.row.parent.mkdir(parents=True, exist_ok=True)
-        with options.row.open("a") as file:
-            file.write(json.dumps(report, default=str) + "\n")
+        JsonLines(options.row).append(report)
 
 
 def figures(model: str, requests: Path, out: Path, options: argparse.Namespace) -> dict[str, Any]:

@@ -21,6 +21,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from kept_rows import keep
+
 from dropletvideo.curate.stages.motion_regimes import Config
 from dropletvideo.perception.motion_changes import SHORTEST_SECONDS, MotionChangesJudge
 from dropletvideo.tables.plan import measure_video
@@ -102,10 +104,7 @@ def main() -> None:
         "command": re.sub(r"(--(?:footage|out)) \S*/", r"\1 ", "python " + " ".join(sys.argv)),
         "machine": platform.processor() or platform.machine(),
     }
-    print(json.dumps(row))
-    if arguments.out:
-        with arguments.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+    keep(row, arguments.out)
 
 
 if __name__ == "__main__":

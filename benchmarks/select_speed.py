@@ -10,8 +10,6 @@ one command over the parts as a run leaves them, and over the table that `drople
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import resource
 import shutil
 import subprocess
@@ -19,13 +17,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from kept_rows import keep, origin
 
 from dropletvideo.curate.recipe import load_recipe
 from dropletvideo.curate.shipped import shipped_selections
@@ -76,21 +74,12 @@ def main() -> None:
                 compact(root)
             for name in options.selections:
                 for more in ([], ["--why", first]):
-                    line = best(root, name, more, options.rounds) | {"clips": count, "is_compact": is_compact}
-                    write(line, options.out)
+                    found = best(root, name, more, options.rounds)
+                    size = {"clips": count, "is_compact": is_compact}
+                    made = origin("python benchmarks/select_speed.py")
+                    keep({"benchmark": "select_speed"} | found | size | made, options.out)
     if options.keep is None:
         shutil.rmtree(place)
-
-
-def write(line: Mapping[str, Any], out: Path | None) -> None:
-    told = {"benchmark": "select_speed", **line, "date": datetime.now(UTC).date().isoformat()}
-    text = json.dumps(told | {"machine": platform.machine(), "command": "python benchmarks/select_speed.py"})
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-    if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with out.open("a") as file:
-            file.write(text + "\n")
 
 
 def best(root: Path, name: str, more: list[str], rounds: int) -> dict[str, Any]:

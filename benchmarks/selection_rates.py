@@ -9,11 +9,9 @@ Prints a JSON row per selection. Steps over measures that the data set lacks are
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
+
+from kept_rows import keep, origin
 
 from dropletvideo.curate.selection import apply
 from dropletvideo.curate.shipped import shipped_selection, shipped_selections
@@ -38,16 +36,9 @@ def main() -> None:
             "share": round(funnel.kept / funnel.total, 4) if funnel.total else None,
             "dropped": {step.condition: step.dropped for step in funnel.steps if step.is_applied},
             "not_applied": [step.condition for step in funnel.steps if not step.is_applied],
-            "date": datetime.now(UTC).date().isoformat(),
-            "machine": platform.machine(),
-            "command": "python benchmarks/selection_rates.py dataset/",
+            **origin("python benchmarks/selection_rates.py dataset/"),
         }
-        line = json.dumps(row)
-        sys.stdout.write(line + "\n")
-        if options.out:
-            options.out.parent.mkdir(parents=True, exist_ok=True)
-            with options.out.open("a") as file:
-                file.write(line + "\n")
+        keep(row, options.out)
 
 
 if __name__ == "__main__":

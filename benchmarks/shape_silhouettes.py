@@ -12,15 +12,12 @@ discriminant, leaving one out. JSON rows: share of the shapes told rightly, and 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import sys
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
+from kept_rows import keep, on_one_core
 
 from dropletvideo.perception.colours import _NAMES, name_pixels
 from dropletvideo.world.consistency_suite import ConsistencySuite, draw_requests
@@ -119,29 +116,17 @@ def main() -> None:
                 if seen is not None:
                     found[kind][0].append(outline(seen))
                     found[kind][1].append(shape)
-    lines = []
     for kind, (described, shapes) in found.items():
         counts = confusion(described, shapes)
         row = {
-            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-            "command": "python benchmarks/shape_silhouettes.py " + shown(sys.argv[1:]),
-            "device": f"{platform.machine()}, one core",
+            **on_one_core("shape_silhouettes", {"--rows"}),
             "seen": kind,
             "things": len(shapes),
             "told_rightly": round(float(np.trace(counts) / counts.sum()), 3),
             "shapes": SHAPES,
             "confusion": counts.tolist(),
         }
-        lines.append(json.dumps(row) + "\n")
-    print("".join(lines), end="")
-    if args.rows:
-        with args.rows.open("a") as file:
-            file.writelines(lines)
-
-
-def shown(words: list[str]) -> str:
-    """The command line without folders."""
-    return " ".join("..." if before == "--rows" else word for before, word in zip(["", *words], words, strict=False))
+        keep(row, args.rows)
 
 
 if __name__ == "__main__":

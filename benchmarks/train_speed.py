@@ -10,17 +10,15 @@ clipping, AdamW and the moving average; medians over `--steps` after three that 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
+from kept_rows import keep, origin
 
 from dropletvideo.data.bank import WindowBank
 from dropletvideo.diffusion.schedule import NoiseSchedule
@@ -122,16 +120,10 @@ def main() -> None:
                 row = measure(threads, matmul, arguments.batch_size, arguments.steps, Path(scratch))
             row |= {
                 "benchmark": "train_speed",
-                "command": " ".join(["python", *sys.argv]),
-                "date": datetime.now(UTC).date().isoformat(),
+                **origin(),
                 "machine": f"{platform.machine()}, torch {torch.__version__}",
             }
-            line = json.dumps(row)
-            print(line, flush=True)
-            if arguments.out:
-                arguments.out.parent.mkdir(parents=True, exist_ok=True)
-                with arguments.out.open("a") as file:
-                    file.write(line + "\n")
+            keep(row, arguments.out)
 
 
 if __name__ == "__main__":

@@ -14,15 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import sys
 import tempfile
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
+from kept_rows import keep, origin
 
 from dropletvideo import media
 from dropletvideo.perception.look import LookJudge
@@ -172,16 +170,10 @@ def main() -> None:
             print(json.dumps({name: row.get(name) for name in names}, default=float))
     taken = {
         "clips": options.count,
-        "command": " ".join(["python", *sys.argv]),
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": platform.machine(),
+        **origin(),
     }
     for row in results(rows, options.least):
-        line = json.dumps(row | taken)
-        print(line)
-        if options.out:
-            with options.out.open("a") as file:
-                file.write(line + "\n")
+        keep(row | taken, options.out)
 
 
 if __name__ == "__main__":

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from pathlib import Path
-
+import camera_accuracy as accuracy
+import camera_difficulty as rule
 import pytest
 
 from dropletvideo.world.config import WorldConfig
 from dropletvideo.world.shot import draw_shot
-
-
-@pytest.fixture(scope="module")
-def accuracy():
-    folder = str(Path(__file__).parents[2] / "benchmarks")
-    sys.path.insert(0, folder)
-    yield importlib.import_module("camera_accuracy")
-    sys.path.remove(folder)
-    for name in ("camera_accuracy", "camera_difficulty"):
-        sys.modules.pop(name, None)
 
 
 def one_move(axis, amounts, flat):
@@ -37,8 +25,7 @@ def one_move(axis, amounts, flat):
 
 
 @pytest.mark.parametrize(("axis", "amounts"), [("truck", (1.0, 1.2)), ("dolly", (1.2, 1.5)), ("zoom", (1.3, 1.4))])
-def test_travel_and_zoom_are_ambiguous_before_a_flat_wall_only(accuracy, axis, amounts):
-    rule = sys.modules["camera_difficulty"]
+def test_travel_and_zoom_are_ambiguous_before_a_flat_wall_only(axis, amounts):
     twins = {"truck": "pan", "dolly": "zoom", "zoom": "dolly"}
     flat, deep = one_move(axis, amounts, 1.0), one_move(axis, amounts, 0.0)
     ((move, twin),) = rule.ambiguous(flat, rule.evidence(flat)).items()
@@ -55,7 +42,7 @@ def columns(moves, unclear, camera_class):
     }
 
 
-def test_cannot_tell_is_right_only_where_the_truth_is_ambiguous(accuracy):
+def test_cannot_tell_is_right_only_where_the_truth_is_ambiguous():
     twins = {"truck_left": "pan_left"}
     either = columns([], [("pan_left", "truck_left")], None)
     assert accuracy.credited({"truck_left"}, either, "C4", twins) == ({"truck_left"}, "C4")
@@ -67,7 +54,7 @@ def test_cannot_tell_is_right_only_where_the_truth_is_ambiguous(accuracy):
     assert accuracy.credited({"truck_left"}, silent, "C4", twins) == (set(), None)
 
 
-def test_shots_of_several_runs_count_as_one_and_quartiles_are_taken_among_all(accuracy):
+def test_shots_of_several_runs_count_as_one_and_quartiles_are_taken_among_all():
     def shot(difficulty, moves):
         hard = {"difficulty": difficulty, "ambiguous": {}}
         return ["pan_left"], columns(moves, [], "C2"), "C2", hard, 5.0
@@ -82,7 +69,7 @@ def test_shots_of_several_runs_count_as_one_and_quartiles_are_taken_among_all(ac
     assert {row["f1"] for row in accuracy.result_rows(second) if "quartile" in row.get("group", "")} == {0.0}
 
 
-def test_a_kept_clip_is_not_rendered_again(accuracy, tmp_path):
+def test_a_kept_clip_is_not_rendered_again(tmp_path):
     made = []
 
     def clip(seed):

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
+import evaluate_speed
 import pytest
 
 from dropletvideo.evaluate.metric import load_metric
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks/evaluate_speed.py"
-
 
 @pytest.fixture
 def benchmark(monkeypatch):
-    spec = importlib.util.spec_from_file_location("evaluate_speed", BENCHMARK)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "evaluate_speed", module)
-    spec.loader.exec_module(module)
     for name, value in {"FRAMES": 17, "HEIGHT": 64, "WIDTH": 96, "RENDER_HEIGHT": 32, "RENDER_WIDTH": 48}.items():
-        monkeypatch.setattr(module, name, value)
-    return module
+        monkeypatch.setattr(evaluate_speed, name, value)
+    return evaluate_speed
 
 
 def test_shares_of_judges_and_of_metrics_are_of_one_pass(benchmark, tmp_path):

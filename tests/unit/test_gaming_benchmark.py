@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import cv2
+import gaming
 import numpy as np
 import pytest
 
 from dropletvideo.world.consistency_suite import ConsistencySuite, draw_requests
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "gaming.py"
-
-
-@pytest.fixture(scope="module")
-def gaming():
-    spec = importlib.util.spec_from_file_location("gaming", PATH)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["gaming"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["gaming"]
-
 
 @pytest.mark.parametrize("move", ["pan_left", "roll_cw", "zoom_out"])
-def test_a_still_picture_moved_as_asked_is_the_truth_where_it_reaches(gaming, move):
+def test_a_still_picture_moved_as_asked_is_the_truth_where_it_reaches(move):
     config = ConsistencySuite(
         count=1, seed=1_265_000, kinds=("move",), moves=(move,), num_frames=9, height=96, width=128
     )
@@ -41,7 +26,7 @@ def test_a_still_picture_moved_as_asked_is_the_truth_where_it_reaches(gaming, mo
     assert np.median(apart) < 0.25 * max(np.median(standing), 4.0)
 
 
-def test_a_crop_shows_nothing_but_the_picture_and_every_answer_has_the_asked_frames(gaming):
+def test_a_crop_shows_nothing_but_the_picture_and_every_answer_has_the_asked_frames():
     config = ConsistencySuite(
         count=2, seed=1_265_000, kinds=("move",), moves=("pan_left",), num_frames=9, height=96, width=128
     )
