@@ -237,11 +237,12 @@ def with_arcs(rates: Rates, focal_px: float, short_side: int) -> Rates:
     """Truck one way while panning the other, round something between near and far, becomes an arc."""
     values = rates.values.copy()
     pan, truck = values[:, 0], values[:, 4]
-    opposite = np.maximum(np.abs(np.radians(pan)) * focal_px, 1e-6)
+    yaw = np.where(np.abs(values[:, 2]) < np.abs(pan), np.sign(pan) * np.hypot(pan, values[:, 2]), pan)
+    opposite = np.maximum(np.abs(np.radians(yaw)) * focal_px, 1e-6)
     ratio, pivot = rates.spread / opposite, np.abs(truck) * short_side / opposite
     arcs = rates.travels & (pan * truck < 0) & (np.abs(values[:, 6]) < np.abs(truck)) & (pivot < ARC_PIVOT)
     arcs &= (ratio > ARC_RATIO[0]) & (ratio < ARC_RATIO[1])
-    values[arcs, 7] = -pan[arcs]
+    values[arcs, 7] = -yaw[arcs]
     values[arcs, 0] = values[arcs, 4] = 0.0
     return replace(rates, values=values)
 
