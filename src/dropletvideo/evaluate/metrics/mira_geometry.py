@@ -7,54 +7,39 @@ over the other pairs. Source: `perception/matched_geometry.py`; MiraBench (arXiv
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dropletvideo.evaluate.metric import Metric
 from dropletvideo.evaluate.mirabench_metric import MiraScore, mirabench_metric
 from dropletvideo.perception.matched_geometry import MatchedGeometry
 
 _ALL_PAIRS = ("geometry_pairs", "geometry_pairs_asked")
-_SCORES = (
+_COMPAT = tuple(
     MiraScore(
-        name="mira_geometry_mae",
-        label="3-D mean error",
-        measure="geometry_mae_px",
+        name=f"mira_geometry_{kind}",
+        label=label,
+        measure=f"geometry_{kind}_px",
         equal=_ALL_PAIRS,
         unit="px",
         better="lower",
-        official="Mean Absolute Error",
-    ),
-    MiraScore(
-        name="mira_geometry_rmse",
-        label="3-D RMSE",
-        measure="geometry_rmse_px",
-        equal=_ALL_PAIRS,
-        unit="px",
-        better="lower",
-        official="Root Mean Square Error",
-    ),
-    MiraScore(
-        name="mira_geometry_mae_fixed",
-        label="3-D mean error (fixed)",
-        measure="geometry_mae_px",
-        unit="px",
-        better="lower",
-        flavour="fixed",
-    ),
-    MiraScore(
-        name="mira_geometry_rmse_fixed",
-        label="3-D RMSE (fixed)",
-        measure="geometry_rmse_px",
-        unit="px",
-        better="lower",
-        flavour="fixed",
-    ),
-    MiraScore(name="mira_geometry_matches", label="matches", measure="geometry_matches", equal=_ALL_PAIRS, decimals=0),
-    MiraScore(name="mira_geometry_inliers", label="inliers", measure="geometry_inliers", equal=_ALL_PAIRS, decimals=0),
-    MiraScore(
-        name="mira_geometry_keep_ratio",
-        label="inliers over matches",
-        measure="geometry_keep_ratio",
-        equal=_ALL_PAIRS,
-    ),
+        official=official,
+    )
+    for kind, label, official in (
+        ("mae", "3-D mean error", "Mean Absolute Error"),
+        ("rmse", "3-D RMSE", "Root Mean Square Error"),
+    )
+)
+_FIXED = tuple(
+    replace(score, name=f"{score.name}_fixed", label=f"{score.label} (fixed)", equal=None, flavour="fixed", official="")
+    for score in _COMPAT
+)
+_MATCHED = tuple(
+    MiraScore(name=f"mira_{measure}", label=label, measure=measure, equal=_ALL_PAIRS, decimals=decimals)
+    for measure, label, decimals in (
+        ("geometry_matches", "matches", 0),
+        ("geometry_inliers", "inliers", 0),
+        ("geometry_keep_ratio", "inliers over matches", 3),
+    )
 )
 
 
@@ -62,7 +47,7 @@ def build() -> Metric:
     """The metric with its only setting."""
     return mirabench_metric(
         "mira_geometry",
-        _SCORES,
+        (*_COMPAT, *_FIXED, *_MATCHED),
         title="3-D consistency, MiraBench",
         about="Faults: only inliers of a 3 px fit are counted, so the error is bounded whatever the scene does; still "
         "and turning cameras score well; a video in which one pair of frames cannot be matched has no value at all. "
