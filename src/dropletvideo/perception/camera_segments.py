@@ -32,6 +32,8 @@ turns have little of the third and fourth. Fitted to spans of rendered shots of 
 UNTOLD_BELOW, LEAST_TURN_PX = 0.5, 0.3
 SOFT_NOISE_PX, SCATTERED = 0.8, 0.45
 """In pictures so soft that points are uncertain by more than this, what is no smoother is none: points slide."""
+LONE_WINDOWS = 4
+"""Windows from which on a piece of a span is asked for itself whether it travels."""
 NEIGHBOURS = 6
 """Points about another that foretell its parallax."""
 
@@ -92,22 +94,22 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
     spread = np.zeros(len(windows))
     travels = np.zeros(len(windows), bool)
     explained = np.array([window.turn_share for window in windows])
-    for first, end, hypothesis in spans_of(windows):
-        span = windows[first:end]
-        seconds = np.array([window.seconds for window in span])[:, None]
-        values[first:end, :4] = np.array([window.turn.angles for window in span]) / seconds
-        if hypothesis > 0:
-            answer = solve_span(span, lens)
-            if _shows_travel(span, answer, lens):
-                travels[first:end], spread[first:end] = True, answer.spread / seconds[:, 0]
-                explained[first:end] = np.exp(-max(answer.cost - 1.0, 0.0) / 4)
-                travel = answer.distance[:, None] * answer.direction * [1, -1, 1] * lens.focal_px / short_side
-                values[first:end] = np.concatenate([answer.turns, travel, 0 * travel[:, :1]], axis=1) / seconds
+    seconds = np.array([window.seconds for window in windows])[:, None]
+    values[:, :4] = np.array([window.turn.angles for window in windows]) / seconds
+    for first, end, _ in [span for span in spans_of(windows) if span[2] > 0]:
+        found = _travel_of(windows[first:end], lens, short_side)
+        if found is None:
+            continue
+        told, across, sure = found
+        for begin, stop in _turns_within(windows[first:end], told, lens, short_side):
+            told[begin:stop, :4], told[begin:stop, 4:] = values[first + begin : first + stop, :4], 0.0
+            across[begin:stop], sure[begin:stop] = 0.0, explained[first + begin : first + stop]
+        values[first:end], spread[first:end], explained[first:end] = told, across, sure
+        travels[first:end] = across > 0
     values[:, :3] = np.degrees(values[:, :3])
     times = np.array([(w.start + w.end) / 2 for w in windows])
     middles = (times[1:] + times[:-1]) / 2
     starts, ends = np.concatenate([[0.0], middles]), np.concatenate([middles, [duration]])
-    seconds = np.array([window.seconds for window in windows])[:, None]
     turns = np.concatenate([np.radians(values[:, :3]), values[:, 3:4]], axis=1) * seconds
     return Rates(
         times,
@@ -121,6 +123,27 @@ def rates_of(windows: list[Window], lens: Lens, short_side: int, duration: float
         turns,
         np.zeros(len(windows), bool),
     )
+
+
+def _travel_of(span: list[Window], lens: Lens, short_side: int) -> tuple[Array, Array, Array] | None:
+    """Rates W,8 (turns in radians), spread (px per second) and share explained of windows that travel, or None."""
+    answer = solve_span(span, lens)
+    if not _shows_travel(span, answer, lens):
+        return None
+    seconds = np.array([window.seconds for window in span])[:, None]
+    travel = answer.distance[:, None] * answer.direction * [1, -1, 1] * lens.focal_px / short_side
+    rates = np.concatenate([answer.turns, travel, 0 * travel[:, :1]], axis=1) / seconds
+    explained = np.full(len(span), np.exp(-max(answer.cost - 1.0, 0.0) / 4))
+    return rates, np.maximum(answer.spread / seconds[:, 0], 1e-9), explained
+
+
+def _turns_within(span: list[Window], rates: Array, lens: Lens, short_side: int) -> list[tuple[int, int]]:
+    """Pieces (first, end) of a span that travels which by themselves show none: a pan after a truck, say, is pooled
+    with it where one direction serves both."""
+    degrees = np.concatenate([np.degrees(rates[:, :3]), rates[:, 3:]], axis=1)
+    pieces = pieces_of(degrees, float(np.median([window.seconds for window in span])))
+    long = [(first, end) for first, end in pieces if LONE_WINDOWS <= end - first < len(span)]
+    return [(first, end) for first, end in long if _travel_of(span[first:end], lens, short_side) is None]
 
 
 def _shows_travel(span: list[Window], answer: Travelled, lens: Lens) -> bool:

@@ -112,7 +112,8 @@ class Tracks:
         self, gray: NDArray[np.uint8]
     ) -> tuple[NDArray[np.int64], Points, tuple[float, tuple[float, float], float]]:
         """The points found again, and `kept`, `step` and `back_px`; each is looked for where the last step of the
-        picture would take it, unless the picture as a whole fits far better elsewhere. Where many are lost and the brightness has changed, in an evened frame too."""
+        picture would take it, unless the picture as a whole fits far better elsewhere. Where many are lost and the
+        brightness has changed, in an evened frame too."""
         last = self.frames[-1]
         step = first_guess(self._previous, gray, np.array(last.step, np.float32))
         keep, xy, back, kept = self._search(gray, last.xy, step)
@@ -189,7 +190,9 @@ def first_guess(previous: NDArray[np.uint8], gray: NDArray[np.uint8], step: Poin
     """Shift (x, y in pixels) from which points are looked for: `step`, unless the middle of the last frame fits better
     elsewhere by GUESS_MARGIN. Without it a jerk over bricks or tiles makes points jump a brick at every frame."""
     scale = GUESS_SIDE / min(gray.shape)
-    before, now = (cv2.resize(each, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for each in (previous, gray))
+    before, now = (
+        cv2.resize(each, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for each in (previous, gray)
+    )
     height, width = before.shape
     top, left = round(height * (1 - GUESS_PART) / 2), round(width * (1 - GUESS_PART) / 2)
     middle = before[top : height - top, left : width - left]

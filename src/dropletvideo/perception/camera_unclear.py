@@ -4,7 +4,8 @@ A turning camera shows perspective: beside the shift s of the picture's middle, 
 p (x, y) (s . (x, y)) more, with p = 1 / f^2 in pixels. A camera that travels past a flat surface that faces it shows
 none; neither does a turn through a lens so long that p is lost in noise. Where p is told to be that small, the answer
 is "pan or truck" (tilt or pedestal), never one of them. Once a clip has shown such a surface, or where one surface
-fills the picture by its looks (`one_surface.py`), a zoom through it could be a dolly as well. Motion too small to tell p is named as a turn: the commoner of the two.
+fills the picture by its looks (`one_surface.py`), a zoom through it could be a dolly as well. Motion too small to tell
+p is named as a turn: the commoner of the two.
 
 Source: the motion field of a plane and of a rotation (Longuet-Higgins and Prazdny 1980).
 """
