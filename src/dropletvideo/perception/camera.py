@@ -45,7 +45,7 @@ keep more than the other share: fast motion loses points for longer."""
 
 @dataclass
 class CameraState:
-    """Tracks of the clip so far, its row, and how alike the parts of its pictures are; `next_look`: when they are asked."""
+    """Tracks of the clip so far, its row, and how alike the parts of its pictures are, asked next at `next_look`."""
 
     row: Mapping[str, Any]
     tracks: Tracks = field(default_factory=Tracks)
