@@ -10,23 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo.perception.clip_backbone import SIDE, WEIGHTS, ClipImage, Embeddings
 from dropletvideo.perception.judge import Chunk, Picked
-from dropletvideo.perception.touching import EdgeJudge, Sides, likest_embedding
+from dropletvideo.perception.touching import EmbeddedEdgeJudge
 
 
-class LinkClipJudge(EdgeJudge):
-    """See the module text.
-
-    Args:
-        path: CLIP's folder; looked for among the weights by default.
-    """
+class LinkClipJudge(EmbeddedEdgeJudge):
+    """See the module text."""
 
     name = "link_clip"
     version = 1
@@ -34,14 +28,8 @@ class LinkClipJudge(EdgeJudge):
     needs = Picked(short_side=SIDE, colour="rgb")
     columns: Mapping[str, type] = {"link_clip": float}
 
-    def __init__(self, path: str | Path | None = None) -> None:
-        self.path = path
-
-    def finish(self, state: Sides) -> dict[str, Any]:
-        """The likest pair."""
-        return {"link_clip": likest_embedding(state, self._embed)}
-
-    def _embed(self, frames: NDArray[np.uint8]) -> Embeddings:
+    def embed(self, frames: NDArray[np.uint8]) -> Embeddings:
+        """One forward for each frame."""
         chunk = Chunk(frames=frames, times=np.zeros(len(frames)), indices=np.arange(len(frames)))
         return _tower(str(self.path) if self.path else None)(None, chunk)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from dropletvideo.errors import WeightsError
 from dropletvideo.perception.judge import Picked
-from dropletvideo.perception.touching import EdgeJudge, Sides, likest_embedding
+from dropletvideo.perception.touching import EmbeddedEdgeJudge
 from dropletvideo.weights import weights_path
 
 WEIGHTS = "dinov2-base"
@@ -28,12 +27,8 @@ _MEAN = np.array((0.485, 0.456, 0.406), np.float32)
 _SPREAD = np.array((0.229, 0.224, 0.225), np.float32)
 
 
-class LinkDinoJudge(EdgeJudge):
-    """See the module text.
-
-    Args:
-        path: the model's folder; looked for among the weights by default.
-    """
+class LinkDinoJudge(EmbeddedEdgeJudge):
+    """See the module text."""
 
     name = "link_dino"
     version = 1
@@ -41,14 +36,8 @@ class LinkDinoJudge(EdgeJudge):
     needs = Picked(short_side=SHORT_SIDE, colour="rgb")
     columns: Mapping[str, type] = {"link_dino": float}
 
-    def __init__(self, path: str | Path | None = None) -> None:
-        self.path = path
-
-    def finish(self, state: Sides) -> dict[str, Any]:
-        """The likest pair."""
-        return {"link_dino": likest_embedding(state, self._embed)}
-
-    def _embed(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Class tokens, of the square in the middle."""
         import torch
 
         network, device = _network(str(self.path or weights_path(WEIGHTS)))

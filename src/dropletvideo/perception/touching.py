@@ -6,8 +6,10 @@ further in, since compression and flashes spoil the very edge. Of the pairs acro
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,13 +67,25 @@ def likest(sides: Sides, compare: Callable[[Frame, Frame], float]) -> float | No
     return round(max(found), 4) if found else None
 
 
-def likest_embedding(sides: Sides, embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> float | None:
-    """The highest cosine over pairs across the edge, -1 to 1; `embed` gives rows of length 1."""
-    if not sides.before or not sides.after:
-        return None
-    old, new = embed(_stacked(sides.before)), embed(_stacked(sides.after))
-    return round(float((old @ new.T).max()), 4)
+class EmbeddedEdgeJudge(EdgeJudge, ABC):
+    """An edge by embeddings: the judge's only column, of its own name, is the highest cosine over pairs across it.
 
+    Args:
+        path: the network's folder; looked for among the weights by default.
+    """
 
-def _stacked(frames: Sequence[Frame]) -> NDArray[np.uint8]:
-    return np.stack(frames)
+    name: str
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self.path = path
+
+    @abstractmethod
+    def embed(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """F,C of length 1."""
+
+    def finish(self, state: Sides) -> dict[str, Any]:
+        """The likest pair; None without a pair."""
+        if not state.before or not state.after:
+            return {self.name: None}
+        old, new = self.embed(np.stack(state.before)), self.embed(np.stack(state.after))
+        return {self.name: round(float((old @ new.T).max()), 4)}
