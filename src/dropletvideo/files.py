@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,6 +41,13 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any, *, indent: int = 2, default: Callable[[Any], Any] | None = None) -> None:
     """Write a JSON file whole."""
     write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, default=default) + "\n")
+
+
+def write_json_lines(
+    path: Path, rows: Iterable[Mapping[str, Any]], *, default: Callable[[Any], Any] | None = None
+) -> None:
+    """Write a file of JSON objects whole, one a line."""
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False, default=default) + "\n" for row in rows))
 
 
 def _sync_folder(folder: Path) -> None:

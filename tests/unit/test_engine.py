@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dropletvideo.engine import Workers, heartbeat, map_rows
+from dropletvideo.engine import Workers, heartbeat, map_in_order, map_rows
 from dropletvideo.errors import DecoderTimeout, MediaError
 
 
@@ -54,6 +54,18 @@ def test_same_results_in_every_mode(workers, limit):
         "fail": (MediaError, "x.mp4: is empty"),
         5: (int, "10"),
     }
+
+
+def test_results_come_in_the_order_of_the_rows_and_the_first_failure_is_raised():
+    finished = []
+    assert map_in_order(act, ["slow but alive", 3, 1], workers=2, advance=finished.append) == [
+        "slow but alive" * 2,
+        6,
+        2,
+    ]
+    assert finished == ["3", "1", "slow but alive"]
+    with pytest.raises(MediaError):
+        map_in_order(act, [1, "fail", 2])
 
 
 def test_hung_row_is_killed_a_slow_one_with_a_pulse_is_not_and_dead_workers_are_replaced():

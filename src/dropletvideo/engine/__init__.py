@@ -12,7 +12,7 @@ whose machine is lost is done anew on another one.
     for row, result in map_rows(function, rows, workers=OnRay("auto"), timeout_seconds=300):  # a cluster
 """
 
-from dropletvideo.engine.mapping import ENGINES, TOLERATED, OnRay, Results, Workers, map_rows, workers_of
+from dropletvideo.engine.mapping import ENGINES, TOLERATED, OnRay, Results, Workers, map_in_order, map_rows, workers_of
 from dropletvideo.engine.processes import heartbeat
 
-__all__ = ["ENGINES", "TOLERATED", "OnRay", "Results", "Workers", "heartbeat", "map_rows", "workers_of"]
+__all__ = ["ENGINES", "TOLERATED", "OnRay", "Results", "Workers", "heartbeat", "map_in_order", "map_rows", "workers_of"]

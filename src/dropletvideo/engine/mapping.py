@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol, TypeVar
@@ -78,6 +78,29 @@ def map_rows(
     """
     with Workers(workers, timeout_seconds) as pool:
         yield from pool.map(function, rows, tolerate=tolerate, label=label, num_gpus=num_gpus)
+
+
+def map_in_order(
+    function: Callable[[Row], Result],
+    rows: Sequence[Row],
+    *,
+    workers: int | OnRay = 1,
+    timeout_seconds: float | None = None,
+    label: Callable[[Row], str] = str,
+    advance: Callable[[str], object] | None = None,
+) -> list[Result]:
+    """Results in the order of the rows; the first that is an exception ends the map and is raised.
+
+    Args: as of `map_rows`; labels differ, and `advance` is called with that of each row as it finishes.
+    """
+    done: dict[str, Result] = {}
+    for row, result in map_rows(function, rows, workers=workers, timeout_seconds=timeout_seconds, label=label):
+        if isinstance(result, Exception):
+            raise result
+        done[label(row)] = result
+        if advance is not None:
+            advance(label(row))
+    return [done[label(row)] for row in rows]
 
 
 class Pool(Protocol):

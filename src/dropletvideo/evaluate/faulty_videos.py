@@ -19,19 +19,20 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dropletvideo import runtime
-from dropletvideo.engine import map_rows
+from dropletvideo.engine import map_in_order
 from dropletvideo.errors import ConfigError
 from dropletvideo.evaluate.expected import EXPECTED
 from dropletvideo.evaluate.faults import FRAME_FAULTS, Clip, Frames
 from dropletvideo.evaluate.metrics.plot import OWN_MOTION
 from dropletvideo.evaluate.score import EvaluateConfig
-from dropletvideo.files import write_json, write_text
+from dropletvideo.files import write_json, write_json_lines
 from dropletvideo.media import write_image, write_video
 from dropletvideo.world.consistency_suite import (
     ASKED_MOVES,
@@ -118,16 +119,13 @@ def write_faulty_videos(out: Path, config: ValidationConfig, evaluate: EvaluateC
     for name in ("videos", "clips"):
         (out / name).mkdir(parents=True, exist_ok=True)
     jobs = list(_jobs(out, config))
-    rows: dict[str, list[dict[str, Any]]] = {}
+    how = evaluate.pool()
     with runtime.progress("rendering faults", total=len(jobs)) as bar:
-        for job, made in map_rows(_write_one, jobs, **evaluate.pool(), label=lambda job: job.request.name):
-            if isinstance(made, Exception):
-                raise made
-            rows[job.request.name] = made
-            bar.advance()
-    lines = [json.dumps(row, ensure_ascii=False) for job in jobs for row in rows[job.request.name]]
+        made = map_in_order(
+            _write_one, jobs, **how, label=lambda job: job.request.name, advance=lambda _: bar.advance()
+        )
     path = out / "manifest.jsonl"
-    write_text(path, "\n".join(lines) + "\n")
+    write_json_lines(path, chain.from_iterable(made))
     return path
 
 

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dropletvideo.errors import RequestError
-from dropletvideo.files import write_text
+from dropletvideo.files import write_json_lines
 from dropletvideo.moves import check_move
 
 
@@ -124,8 +124,7 @@ def read_manifest(path: Path | str) -> list[ManifestRow]:
 def write_manifest(path: Path | str, rows: Iterable[ManifestRow]) -> None:
     """Write rows as JSONL, with paths inside the manifest's folder made relative to it."""
     path = Path(path)
-    lines = [json.dumps(row_as_json(row, path.parent), ensure_ascii=False) for row in rows]
-    write_text(path, "".join(line + "\n" for line in lines))
+    write_json_lines(path, (row_as_json(row, path.parent) for row in rows))
 
 
 def row_as_json(row: ManifestRow, folder: Path) -> dict[str, Any]:

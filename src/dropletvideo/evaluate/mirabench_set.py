@@ -14,11 +14,11 @@ Source: MiraBench (arXiv 2407.06358), section 4; videos of 5 s.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo import media
-from dropletvideo.engine import map_rows
+from dropletvideo.engine import map_in_order
 from dropletvideo.errors import ConfigError
 from dropletvideo.evaluate.caption_subjects import SUBJECTS, subject_of
 from dropletvideo.evaluate.importers import CAPTION_PARTS, MIRABENCH_CAPTIONS, prompt_of
-from dropletvideo.files import write_text
+from dropletvideo.files import write_json_lines
 from dropletvideo.tables import views
 
 CAPTIONS = ("short_caption", "dense_caption", *CAPTION_PARTS)
@@ -87,17 +87,10 @@ def write_prompt_set(
             "(droplet curate with the stage captions), or loosen --where"
         )
     chosen = choose(clips, asked.clips, asked.seed)
-    lines: dict[str, list[dict[str, Any]]] = {}
     jobs = [_Job(clip, out, asked) for clip in chosen]
-    for job, outcome in map_rows(_write, jobs, workers=workers, label=lambda job: str(job.clip["clip_id"])):
-        if isinstance(outcome, Exception):
-            raise outcome
-        lines[str(job.clip["clip_id"])] = outcome
-        if advance:
-            advance(str(job.clip["clip_id"]))
+    lines = map_in_order(_write, jobs, workers=workers, label=lambda job: str(job.clip["clip_id"]), advance=advance)
     path = out / "requests.jsonl"
-    rows = [json.dumps(line, ensure_ascii=False) for clip in chosen for line in lines[str(clip["clip_id"])]]
-    write_text(path, "\n".join(rows) + "\n")
+    write_json_lines(path, chain.from_iterable(lines))
     counts = Counter(str(clip["subject"]) for clip in chosen)
     return Written(path=path, subjects={each: counts.get(each, 0) for each in SUBJECTS}, left_out=left_out)
 

@@ -7,7 +7,6 @@ that fails is told in `errors.jsonl` and does not stop the rest.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any
 
 from dropletvideo import runtime
 from dropletvideo.errors import DropletError
-from dropletvideo.files import JsonLines, write_text
+from dropletvideo.files import JsonLines, write_json_lines
 from dropletvideo.generate.answer import Frames, Prepared, answer, prepare, write_answer
 from dropletvideo.generate.asked import GenerateRequest, read_requests
 from dropletvideo.generate.opened import OpenModel, Setup, open_model
@@ -245,7 +244,7 @@ def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         path.unlink(missing_ok=True)
         return
-    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_json_lines(path, rows)
 
 
 def _sweep(out: Path) -> None:

@@ -9,7 +9,6 @@ The curve is stored in the model folder's `droplet.json`, bound to the weights b
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from dropletvideo import runtime
 from dropletvideo.errors import MediaError, RequestError, WeightsError
-from dropletvideo.files import write_text
+from dropletvideo.files import write_json_lines, write_text
 from dropletvideo.generate.asked import read_requests
 from dropletvideo.generate.batch import generate_batch
 from dropletvideo.generate.opened import Setup
@@ -169,7 +168,7 @@ def measure_levels(
     ]
     out.mkdir(parents=True, exist_ok=True)
     requests = out / "requests.jsonl"
-    write_text(requests, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_json_lines(requests, rows)
     videos = out / "videos"
     generate_batch(requests, videos, setup=setup, batch_size=batch_size, **settings)
     measured = []

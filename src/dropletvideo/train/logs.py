@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dropletvideo.diffusion.objective import QUARTERS
-from dropletvideo.files import write_text
+from dropletvideo.files import write_json_lines
 
 
 class LossMeter:
@@ -59,7 +59,7 @@ class JsonlLog:
     def restart_at(self, step: int) -> None:
         """Keep rows of steps up to `step`; a torn last line is dropped."""
         kept = [row for row in self.rows() if row.get("step", 0) <= step]
-        write_text(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+        write_json_lines(self.path, kept)
 
     def append(self, row: dict[str, Any]) -> None:
         """Add one row and flush it."""

@@ -22,7 +22,6 @@ or right as a camera at rest sees it, and so does the prompt.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -32,9 +31,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dropletvideo.engine import map_rows
+from dropletvideo.engine import map_in_order
 from dropletvideo.errors import ConfigError
-from dropletvideo.files import write_text
+from dropletvideo.files import write_json_lines
 from dropletvideo.media import write_image, write_video
 from dropletvideo.world.camera_path import PathMove
 from dropletvideo.world.captions import caption_of
@@ -355,18 +354,10 @@ def write_consistency_suite(
     folder = Path(out)
     for name in ("images", "references"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    requests = draw_requests(config)
-    jobs = [_Job(folder, request, config) for request in requests]
-    rows: dict[str, dict[str, Any]] = {}
-    for job, result in map_rows(_write, jobs, workers=workers, label=lambda job: job.request.name):
-        if isinstance(result, Exception):
-            raise result
-        rows[job.request.name] = result
-        if advance:
-            advance(job.request.name)
+    jobs = [_Job(folder, request, config) for request in draw_requests(config)]
+    rows = map_in_order(_write, jobs, workers=workers, label=lambda job: job.request.name, advance=advance)
     path = folder / "requests.jsonl"
-    lines = [json.dumps(rows[request.name], ensure_ascii=False) for request in requests]
-    write_text(path, "\n".join(lines) + "\n")
+    write_json_lines(path, rows)
     return path
 
 

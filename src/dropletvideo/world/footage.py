@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dropletvideo.engine import map_rows
+from dropletvideo.engine import map_in_order
 from dropletvideo.errors import ConfigError
 from dropletvideo.media import write_video
 from dropletvideo.world.config import WorldConfig
@@ -21,7 +21,7 @@ from dropletvideo.world.shot import Shot, draw_shot
 from dropletvideo.world.truth import Take, write_truth
 
 _CHUNK = 16
-Advance = Callable[[Path], None]
+Advance = Callable[[str], object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def write_clips(
         config: distribution; `WorldConfig.validation()` if None.
         size: height and width for all; as drawn from the config if None.
         workers: processes; the same bytes come out of any number.
-        advance: called with each finished path.
+        advance: called with the name of each file as it is finished.
 
     Returns:
         Paths in the order of the seeds.
@@ -100,14 +100,7 @@ def _many(count: int) -> int:
 
 def _write(out: str | Path, jobs: list[_Job], workers: int, advance: Advance | None) -> list[Path]:
     Path(out).mkdir(parents=True, exist_ok=True)
-    done: dict[int, Path] = {}
-    for job, result in map_rows(_run, jobs, workers=workers, label=lambda job: f"seed {job.seed}"):
-        if isinstance(result, Exception):
-            raise result
-        done[job.seed] = result
-        if advance is not None:
-            advance(result)
-    return [done[job.seed] for job in jobs]
+    return map_in_order(_run, jobs, workers=workers, label=lambda job: f"seed {job.seed}", advance=advance)
 
 
 def _run(job: _Job) -> Path:

@@ -9,17 +9,17 @@ Every row names one camera move, so that what was asked can be compared with wha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dropletvideo.engine import map_rows
+from dropletvideo.engine import map_in_order
 from dropletvideo.errors import ConfigError
-from dropletvideo.files import write_text
+from dropletvideo.files import write_json_lines
 from dropletvideo.media import write_image, write_video
 from dropletvideo.world.captions import caption_of
 from dropletvideo.world.config import EVALUATION_SEED_START, WorldConfig
@@ -78,16 +78,9 @@ def write_suite(
     for name in ("images", "references"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     jobs = [_Job(folder, seed, config) for seed in suite_seeds(config)]
-    rows: dict[int, list[dict[str, Any]]] = {}
-    for job, result in map_rows(_run, jobs, workers=workers, label=lambda job: f"seed {job.seed}"):
-        if isinstance(result, Exception):
-            raise result
-        rows[job.seed] = result
-        if advance:
-            advance(f"seed {job.seed}")
+    found = map_in_order(_run, jobs, workers=workers, label=lambda job: f"seed {job.seed}", advance=advance)
     path = folder / "requests.jsonl"
-    lines = [json.dumps(row, ensure_ascii=False) for job in jobs for row in rows[job.seed]]
-    write_text(path, "\n".join(lines) + "\n")
+    write_json_lines(path, chain.from_iterable(found))
     return path
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from dropletvideo.files import write_file, write_text
+from dropletvideo.files import write_file, write_json_lines
 
 NAME = "videofolder"
 SPLIT = "train"
@@ -27,9 +27,8 @@ def video_folder(out: Path) -> Path:
 def write_tables(out: Path, clips: Sequence[Mapping[str, Any]]) -> list[Path]:
     """Metadata of the clips whose files were written."""
     rows = [{"file_name": f"{clip['clip_id']}.mp4", **clip} for clip in clips]
-    lines = [json.dumps(row, ensure_ascii=False, default=str) for row in rows]
     table = video_folder(out) / "metadata.jsonl"
-    write_text(table, "".join(line + "\n" for line in lines))
+    write_json_lines(table, rows, default=str)
     sheet = out / "metadata.csv"
     write_csv(sheet, rows, list(rows[0]) if rows else ["file_name"])
     return [table, sheet]
