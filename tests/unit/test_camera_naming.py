@@ -67,6 +67,13 @@ def test_a_pan_without_parallax_is_no_arc_and_with_some_it_is():
     assert (arcs_of(rates(weak, spread=18.0)) == 12.0).all()
 
 
+def test_the_arc_of_a_camera_that_looks_down_turns_and_rolls():
+    # round a pivot as far as a pan of 12 degrees goes, seen from 40 degrees above: cos and sin of it
+    turned = {"pan": -12.0 * np.cos(np.radians(40)), "roll": -12.0 * np.sin(np.radians(40)), "truck": 0.45}
+    assert arcs_of(rates(turned)) == pytest.approx(12.0)
+    assert not arcs_of(rates({**turned, "roll": 0.0})).any()  # too little turn for so much travel
+
+
 @pytest.mark.parametrize(
     ("given", "tracks"),
     [
@@ -146,18 +153,56 @@ def test_the_moment_of_a_change_lies_between_the_samples():
     assert abs(given.ends[end - 1] - 2.1) > abs(told.ends[end - 1] - 2.1)
 
 
+SOME = [type("W", (), {"seconds": 0.5})] * 8
+
+
 def test_a_piece_keeps_the_rates_of_the_windows_that_agree():
     given = rates({"tilt": 6.0})
     given.travels[2] = True
-    given.values[2, 4], given.values[2, 1] = 0.2, 0.0
-    told, _ = camera_segments.smooth(given, [type("W", (), {"seconds": 0.5})] * 8)
+    given.values[2, 4], given.values[2, 1] = 0.05, 4.5
+    told, pieces = camera_segments.smooth(given, SOME)
+    assert pieces == [(0, 8)]
     assert not told.values[:, 4].any()
     assert told.values[:, 1] == pytest.approx(6.0)
 
 
-def names(given, shake=0.0):
-    weights = picture_weight(given, FOCAL_PX / SIDE, SIDE)
-    return {run.axis for run in runs_of(given, [(at, at + 8) for at in range(0, len(given.times), 8)], weights, shake)}
+def test_one_window_that_is_far_off_changes_no_other_and_names_no_move():
+    given = rates({"tilt": 6.0})
+    given.travels[2] = True
+    given.values[2, 4], given.values[2, 1] = 0.2, 0.0
+    told, pieces = camera_segments.smooth(given, SOME)
+    others = np.arange(8) != 2
+    assert not told.values[others, 4].any()
+    assert told.values[others, 1] == pytest.approx(6.0)
+    weights = picture_weight(told, FOCAL_PX / SIDE, SIDE)
+    assert {run.axis for run in runs_of(told, pieces, weights, 0.0)} == {"tilt"}
+
+
+def test_a_change_of_move_in_a_short_clip_is_no_noise():
+    # down and up again: of seven bends in nine windows four are the change
+    tilt = np.array([-3.7, -4.1, -4.1, 0.0, 0.0, 0.0, 0.0, 4.9, 4.9])
+    values = np.zeros((9, 8))
+    values[:, 1] = tilt
+    assert camera_segments.pieces_of(values, 0.5) == [(0, 3), (3, 7), (7, 9)]
+
+
+def test_a_pan_after_a_truck_is_asked_for_itself_whether_it_travels(monkeypatch):
+    span, told = [type("W", (), {"seconds": 0.5})] * 12, np.zeros((12, 8))
+    told[:6, 4], told[6:, 0] = 0.06, np.radians(7.0)
+    lone = iter([None, "travels"])  # asked in time order: the first piece shows none, the second does
+    monkeypatch.setattr(camera_segments, "_travel_of", lambda *_: next(lone))
+    assert camera_segments._turns_within(span, told, Lens(280.0, 0.3), SIDE) == [(0, 6)]
+    assert camera_segments._turns_within(span[:3], told[:3], Lens(280.0, 0.3), SIDE) == []  # one piece: the span itself
+
+
+def names(given, shake=0.0, focal_ratio=FOCAL_PX / SIDE):
+    weights, pieces = picture_weight(given, focal_ratio, SIDE), range(0, len(given.times), 8)
+    return {run.axis for run in runs_of(given, [(at, at + 8) for at in pieces], weights, shake, focal_ratio)}
+
+
+def test_a_pan_is_small_by_what_the_picture_shows_of_it():
+    assert names(rates({"pan": 0.3})) == set()
+    assert names(rates({"pan": 0.3}), focal_ratio=6.0) == {"pan"}
 
 
 def test_spread_without_travel_does_not_hide_a_roll():

@@ -60,14 +60,15 @@ def mural():
     return draw_shot(12, config)
 
 
-def judged(*moves, seconds=2.0):
-    shot = mural()
+def judged(*moves, seconds=2.0, colour=False, shot=None):
+    shot = shot or mural()
     path = CameraPath(first=View(z=1.5, pitch=0.0, focal=1.1), moves=tuple(moves), seconds=seconds, shake_seed=5)
     frames = render_shot(replace(shot, path=path, seconds=seconds, source_fps=RATE), 128, 128).frames
-    gray = np.stack([cv2.resize(cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), (256, 256)) for f in frames])[..., None]
+    seen = np.stack([cv2.resize(f if colour else cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), (256, 256)) for f in frames])
+    seen = seen.reshape(*seen.shape[:3], -1)
     judge = CameraJudge()
     state = judge.start({})
-    chunk = Chunk(gray, np.arange(len(gray)) / RATE, np.arange(len(gray)))
+    chunk = Chunk(seen, np.arange(len(seen)) / RATE, np.arange(len(seen)))
     points = PointTracks()
     judge.update(state, replace(chunk, features={points.name: points(points.start(), chunk)}))
     return judge.finish(state)
@@ -98,6 +99,25 @@ def test_once_the_wall_has_shown_flat_a_zoom_may_be_a_dolly():
         seconds=3.0,
     )
     assert [each["moves"] for each in result["camera_unclear"]] == [["pan_left", "truck_left"], ["zoom_in", "dolly_in"]]
+
+
+@pytest.mark.parametrize("move", ["zoom_in", "dolly_in"])
+def test_where_a_wall_fills_the_picture_a_zoom_may_be_a_dolly(move):
+    result = judged(PathMove(move=move, start=0.0, end=2.0, amount=1.3 if move == "zoom_in" else 0.3), colour=True)
+    assert result["camera_moves"] == []
+    assert [each["moves"] for each in result["camera_unclear"]] == [["zoom_in", "dolly_in"]]
+    assert result["camera_class"] == "C4"  # either way
+
+
+def test_a_zoom_into_a_scene_is_told():
+    scene = replace(draw_shot(23, WorldConfig.training()), subject=None)
+    result = judged(PathMove(move="zoom_in", start=0.0, end=2.0, amount=1.3), colour=True, shot=scene)
+    assert (result["camera_moves"], result["camera_unclear"]) == (["zoom_in"], [])
+
+
+def test_a_small_angle_through_a_long_lens_is_no_still_camera():
+    result = judged(PathMove(move="truck_left", start=0.0, end=2.0, amount=0.12))
+    assert [each["moves"] for each in result["camera_unclear"]] == [["pan_left", "truck_left"]]
 
 
 def test_the_class_is_told_where_it_does_not_hang_on_what_is_unclear():

@@ -26,8 +26,11 @@ and for 1 % of scenes with depth."""
 
 def likeness(frame: NDArray[np.uint8]) -> float:
     """How alike most cells of a frame H,W,3 RGB are: mean overlap, 0..1, of the histograms of MOST of the cells with
-    that of the cell that is most like the others; of lightness or of colour (CIE Lab), whichever overlaps less."""
+    that of the cell that is most like the others; of lightness or of colour (CIE Lab), whichever overlaps less. 0 for
+    pictures without colour: lightness alone does not tell a wall from a scene."""
     height, width = frame.shape[:2]
+    if frame.shape[2] == 1 or (frame == frame[..., :1]).all():
+        return 0.0
     scale = SHORT_SIDE / min(height, width)
     small = cv2.resize(frame, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
