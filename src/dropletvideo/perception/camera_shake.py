@@ -10,11 +10,12 @@ import numpy as np
 
 from dropletvideo.perception.camera_fit import Array
 from dropletvideo.perception.camera_tracks import Tracks
+from dropletvideo.perception.camera_windows import FOCAL_RATIO
 
 HALF_SECONDS = 0.5
 MIN_FRAMES = 5
 MIN_SHAKE = 0.08
-"""Degrees below which a camera counts as steady: about the tracking noise of small pictures."""
+"""Degrees, through an ordinary lens, below which a camera counts as steady: about the tracking noise of small pictures."""
 SHAKE_PER_SPEED = 0.02
 """The same per degree a second of smooth motion along an axis: starts and stops stray from a parabola too."""
 
@@ -28,7 +29,9 @@ def shake_of(tracks: Tracks, focal_px: float) -> float | None:
     if len(strays) < MIN_FRAMES:
         return None
     off = np.array([stray for stray, _ in strays])
-    steady = MIN_SHAKE + SHAKE_PER_SPEED * np.mean([speed for _, speed in strays], axis=0)
+    # what is noise in degrees is less through a long lens
+    least = MIN_SHAKE * min(1.0, FOCAL_RATIO * min(tracks.height, tracks.width) / focal_px)
+    steady = least + SHAKE_PER_SPEED * np.mean([speed for _, speed in strays], axis=0)
     middle = 1.4826 * np.median(np.abs(off), axis=0)
     rms = np.sqrt((off**2).mean(axis=0))
     # shake goes both ways: a hand that pans is told by what it does up and down
