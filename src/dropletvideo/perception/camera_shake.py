@@ -15,7 +15,7 @@ from dropletvideo.perception.camera_windows import FOCAL_RATIO
 HALF_SECONDS = 0.5
 MIN_FRAMES = 5
 MIN_SHAKE = 0.08
-"""Degrees, through an ordinary lens, below which a camera counts as steady: about the tracking noise of small pictures."""
+"""Degrees through an ordinary lens below which a camera counts as steady: about the tracking noise of small files."""
 SHAKE_PER_SPEED = 0.02
 """The same per degree a second of smooth motion along an axis: starts and stops stray from a parabola too."""
 
