@@ -206,25 +206,28 @@ def _work(connection: Connection) -> None:
     job: Job | None = None
     while True:
         try:
-            fresh, row = connection.recv()
+            packed = connection.recv_bytes()
         except (EOFError, ConnectionResetError):
             return
-        except BaseException as error:  # unpickling runs any module's code; the parent must hear of it and decide
-            send(("fatal", portable(error)))
-            continue
-        job = fresh or job
-        assert job is not None
+        job, answer = _answer(job, packed)
         try:
-            send(_answer(job, row))
+            send(answer)
         except (pickle.PicklingError, TypeError, AttributeError) as error:  # nothing was sent: pickling comes first
+            assert job is not None
             send(("fatal", DropletError(f"the result of {job.function} cannot be sent back: {error}")))
 
 
-def _answer(job: Job, row: Any) -> tuple[str, Any]:
+def _answer(job: Job | None, packed: bytes) -> tuple[Job | None, tuple[str, Any]]:
+    """The job to go on with, which comes with its first row, and what is to be sent back."""
+    tolerated: tuple[type[Exception], ...] = ()
     try:
-        return "result", job.function(row)
-    except BaseException as error:  # anybody's code, an exit too; the parent raises what is not tolerated
-        return ("error" if isinstance(error, job.tolerate) else "fatal"), portable(error)
+        fresh, row = pickle.loads(packed)
+        job = fresh or job
+        assert job is not None
+        tolerated = job.tolerate
+        return job, ("result", job.function(row))
+    except BaseException as error:  # anybody's code, unpickling too, even an exit; the parent raises the intolerable
+        return job, ("error" if isinstance(error, tolerated) else "fatal", portable(error))
 
 
 def portable(error: BaseException) -> BaseException:

@@ -181,6 +181,7 @@ class _Run:
     def all(self, sources: Sequence[str | Path], recipe: Mapping[str, Any]) -> Summary:
         """Look at the sources, then go through levels and waves."""
         self.summary.sources = len(sources)
+        is_whole = True
         try:
             self.ingest.look(sources, self.pool)
             for number, level in enumerate(self.levels):
@@ -196,13 +197,14 @@ class _Run:
                 for place, wave in enumerate(waves):
                     self._wave(level, table, wave, cuts=number == 0 and place == 0)
         except CatalogError:
-            raise  # what is in memory may not be what lies on the disk
-        except BaseException:  # whatever ends a run, an interrupt too: what it has is kept, and the end passed on
-            self.catalog.save()
+            is_whole = False  # what is in memory may not be what lies on the disk
             raise
-        finally:
-            self._sum_up(recipe)
-        self.catalog.save()
+        finally:  # whatever ends a run, an interrupt too: what it has is kept
+            try:
+                if is_whole:
+                    self.catalog.save()
+            finally:
+                self._sum_up(recipe)
         for stage, words in self._tally.all_failed().items():
             logger.warning("stage %s %s", stage, words)
         return self.summary
