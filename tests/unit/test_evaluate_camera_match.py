@@ -12,6 +12,7 @@ from dropletvideo.evaluate.camera_match import (
     confusion,
     coverage,
     edit_distance,
+    found_moves,
     match_moves,
     order_table,
     per_move_table,
@@ -33,6 +34,31 @@ def test_an_extra_move_costs_precision():
 def test_nothing_measured_is_no_agreement():
     match = match_moves(["static"], [])
     assert (match.precision, match.recall, match.f1) == (0.0, 0.0, 0.0)
+
+
+def measures(*unclear, moves=("pan_left",)):
+    detail = [{"move": move, "start": 1.0, "end": 2.0, "amount": 9.0} for move in moves]
+    either = [{"moves": list(names), "start": 0.0, "end": 1.0, "amounts": [1.2, 0.2]} for names in unclear]
+    return {"camera_moves": list(moves), "camera_detail": detail, "camera_unclear": either}
+
+
+def asking(move, amount=None):
+    return ManifestRow(id="a", prompt="p", video="a.mp4", camera=(CameraAsk(move=move, amount=amount),))
+
+
+def test_before_a_wall_an_asked_zoom_is_found_and_an_asked_dolly_is_not():
+    seen = measures(("zoom_in", "dolly_in"), moves=())
+    zoom = camera.score(asking("zoom_in", 1.2), seen)
+    assert (zoom["camera_f1"], zoom["camera_amount_error"], zoom["camera_coverage"]) == (1.0, 0.0, 0.0)
+    assert camera.score(asking("dolly_in"), seen)["camera_f1"] == 0.0
+    assert camera.score(asking("zoom_out"), seen)["camera_f1"] == 0.0
+    assert found_moves(["zoom_in"], measures(("zoom_in", "dolly_in"))) == ["zoom_in", "pan_left"]  # in time order
+
+
+def test_a_turn_or_travel_that_cannot_be_told_is_never_found():
+    seen = measures(("pan_left", "truck_left"), moves=())
+    assert camera.score(asking("pan_left"), seen)["camera_f1"] == 0.0
+    assert camera.score(asking("truck_left"), seen)["camera_f1"] == 0.0
 
 
 def test_order_tells_pan_then_tilt_from_tilt_then_pan():

@@ -5,8 +5,8 @@ and how far the amounts of the moves that were found are from those asked. Over 
 confusion table, and each of the three corrected by the best constant policy: a model that answers every request alike
 gets 0, a perfect one 1. `static` is a move like the others: asked and measured.
 
-A time in which the judge cannot tell which of two moves runs is neither: it finds nothing that was asked, and costs no
-precision. `coverage` says how much was told.
+A time in which the judge cannot tell which of two moves runs is neither: it finds nothing that was asked (but a zoom before
+one flat surface), and costs no precision. `coverage` says how much was told.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,27 @@ def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
         for j, other in enumerate(second, start=1):
             diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (name != other))
     return row[-1]
+
+
+def found_entries(asked: Collection[str], measures: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Entries of `camera_detail` in time order, with those of `camera_unclear` that are an asked zoom or else a dolly.
+
+    Before one flat surface the two are one picture, so who asks for the zoom has got it. A turn or travel that cannot
+    be told is never found: a picture pushed aside is what a still camera's can be made to show.
+    """
+    found = [dict(entry) for entry in measures.get("camera_detail") or ()]
+    for entry in measures.get("camera_unclear") or ():
+        move, amount = entry["moves"][0], entry["amounts"][0]
+        if move.startswith("zoom") and move in asked:
+            found.append({"move": move, "start": entry["start"], "end": entry["end"], "amount": amount})
+    return sorted(found, key=lambda entry: entry["start"])
+
+
+def found_moves(asked: Collection[str], measures: Mapping[str, Any]) -> list[str]:
+    """Names of the measured moves in time order, with zooms that were asked for as `found_entries` counts them."""
+    if not measures.get("camera_unclear"):
+        return list(measures["camera_moves"])
+    return [entry["move"] for entry in found_entries(asked, measures)]
 
 
 def coverage(told: Sequence[str], unclear: Sequence[Any]) -> float:

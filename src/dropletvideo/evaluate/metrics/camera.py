@@ -1,6 +1,6 @@
 """Camera moves asked against measured: set precision, recall, F1 and order of sequences, 0 to 1, higher is better;
 the error of the amounts of those moves that were found, 0 to 1, lower is better; and the share of what moves that the
-judge could name: what it cannot tell is not found.
+judge could name: what it cannot tell is not found, but for an asked zoom before one flat surface.
 
 Tables: per move, confusion of single-move requests, found rate of single-move requests by M, and F1, order and amounts
 corrected by the best constant policy (0: as good as always answering the same; 1: perfect). Sources:
@@ -20,6 +20,8 @@ from dropletvideo.evaluate.camera_match import (
     chance_corrected,
     confusion,
     coverage,
+    found_entries,
+    found_moves,
     match_moves,
     order_table,
     per_move_table,
@@ -44,13 +46,13 @@ def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | No
     is; nothing where no move is asked."""
     if not row.moves:
         return {}
-    measured = measures.get("camera_moves")
     left_out = set() if len(row.moves) > 1 else {"camera_order"}
     if all(ask.amount is None for ask in row.camera or ()):
         left_out.add("camera_amount_error")
     names = [column.name for column in _COLUMNS if column.name not in left_out]
-    if measured is None:
+    if measures.get("camera_moves") is None:
         return dict.fromkeys(names)
+    measured = found_moves(row.moves, measures)
     match = match_moves(row.moves, measured)
     errors = [relative_error(wanted, found) for _, wanted, found in _amounts(row, measures)]
     values = {
@@ -59,14 +61,14 @@ def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | No
         "camera_f1": match.f1,
         "camera_order": match.order,
         "camera_amount_error": sum(errors) / len(errors) if errors else None,
-        "camera_coverage": coverage(measured, measures.get("camera_unclear") or ()),
+        "camera_coverage": coverage(measures["camera_moves"], measures.get("camera_unclear") or ()),
     }
     return {name: values[name] for name in names}
 
 
 def _amounts(row: ManifestRow, measures: Mapping[str, Any]) -> list[tuple[str, float, float]]:
     asked = [(ask.move, ask.amount) for ask in row.camera or ()]
-    return amount_errors(asked, measures.get("camera_detail") or ())
+    return amount_errors(asked, found_entries(row.moves or (), measures))
 
 
 def tables(scored: Sequence[ScoredRow]) -> dict[str, Any]:
@@ -75,7 +77,7 @@ def tables(scored: Sequence[ScoredRow]) -> dict[str, Any]:
     if not told:
         return {}
     asked = [list(each.row.moves or ()) for each in told]
-    measured = [list(each.measures["camera_moves"]) for each in told]
+    measured = [found_moves(each.row.moves or (), each.measures) for each in told]
     unclear = [[entry["moves"] for entry in each.measures.get("camera_unclear") or ()] for each in told]
     f1 = sum(match_moves(moves, found).f1 for moves, found in zip(asked, measured, strict=True)) / len(told)
     policy, constant = best_constant_policy(asked)
@@ -85,7 +87,10 @@ def tables(scored: Sequence[ScoredRow]) -> dict[str, Any]:
         "f1_chance_corrected": chance_corrected(f1, constant),
         "order": order_table(asked, measured),
         "amount": amount_table([_amounts(each.row, each.measures) for each in told]),
-        "coverage": sum(map(coverage, measured, unclear)) / len(told),
+        "coverage": sum(
+            coverage(each.measures["camera_moves"], times) for each, times in zip(told, unclear, strict=True)
+        )
+        / len(told),
         "per_move": per_move_table(asked, measured),
         "confusion": confusion(asked, measured, unclear),
         "single_move": single_move_found(told),
@@ -127,7 +132,8 @@ def _move(each: ScoredRow) -> str:
 
 def _found(rows: Sequence[ScoredRow]) -> dict[str, Any]:
     clusters: list[Hashable] = [each.row.cluster for each in rows]
-    return mean_estimate([float(_move(each) in each.measures["camera_moves"]) for each in rows], clusters).as_dict()
+    hits = [float(_move(each) in found_moves(each.row.moves or (), each.measures)) for each in rows]
+    return mean_estimate(hits, clusters).as_dict()
 
 
 def build() -> Metric:
@@ -135,7 +141,7 @@ def build() -> Metric:
     return Metric(
         name="camera",
         title="Camera moves asked against measured",
-        version=2,
+        version=3,
         about="An extra move costs precision. A frozen picture finds every `static` request and no other.",
         suites=("truth",),
         columns=_COLUMNS,

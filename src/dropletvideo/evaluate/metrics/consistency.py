@@ -26,7 +26,7 @@ from typing import Any
 
 from dropletvideo.evaluate import course
 from dropletvideo.evaluate.aggregate import mean_estimate
-from dropletvideo.evaluate.camera_match import match_moves
+from dropletvideo.evaluate.camera_match import found_moves, match_moves
 from dropletvideo.evaluate.manifest import ManifestRow
 from dropletvideo.evaluate.metric import Column, Metric, ScoredRow
 from dropletvideo.evaluate.metrics import causality, emergence, geometry, plot, revisit
@@ -53,8 +53,8 @@ def delivered(row: ManifestRow, measures: Mapping[str, Any]) -> float | None:
         return course.delivered(asks, measures.get("rigid_course") or {})
     if measures.get("camera_moves") is None:
         return None
-    names = [name for name in measures["camera_moves"] if name != "shake"]
-    return match_moves([ask.move for ask in asks], names).f1
+    wanted = [ask.move for ask in asks]
+    return match_moves(wanted, [name for name in found_moves(wanted, measures) if name != "shake"]).f1
 
 
 def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:
