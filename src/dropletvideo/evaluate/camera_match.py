@@ -5,8 +5,8 @@ and how far the amounts of the moves that were found are from those asked. Over 
 confusion table, and each of the three corrected by the best constant policy: a model that answers every request alike
 gets 0, a perfect one 1. `static` is a move like the others: asked and measured.
 
-A time in which the judge cannot tell which of two moves runs is neither: it finds nothing that was asked (but a zoom before
-one flat surface), and costs no precision. `coverage` says how much was told.
+A time in which the judge cannot tell which of two moves runs is neither: it finds nothing that was asked (but a zoom
+before one flat surface), and costs no precision. `coverage` says how much was told.
 """
 
 from __future__ import annotations
