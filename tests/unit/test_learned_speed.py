@@ -23,9 +23,8 @@ def test_two_videos_through_ten_columns_with_one_pass_for_each_backbone_way_and_
     assert per_frame["clip-vit-b-32"] == found["passes"]["clip-vit-b-32"] == 2
     assert per_frame["clip-vit-l-14"] == found["passes"]["clip-vit-l-14"] == 2
     assert per_frame["dino-vit-b-16"] == pytest.approx(3 + 2 * image / frames)
-    assert per_frame["dreamsim"] == pytest.approx(2 + 2 * image / frames)
+    assert per_frame["dreamsim"] == pytest.approx(2 + image / frames)
     assert per_frame["musiq-spaq"] == 1
     assert per_frame["cotracker2"] == pytest.approx(1 / frames)
-    repeated = {name: count for name, count in found["repeated"].items() if count}
-    assert repeated in ({}, {"dreamsim": 2 * image}), "the asked picture alone, where two judges compare with it"
+    assert not any(found["repeated"].values())
     assert {"all", "grid_tracks", "backbone:dino_vbench", "backbone:clip_l14_vbench"} <= set(found["seconds_per_video"])

@@ -16,7 +16,7 @@ Ways named vbench resize a float tensor without averaging and without clamping, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,8 @@ Network = tuple[Callable[["torch.Tensor"], "torch.Tensor"], int, str]
 DINO, CLIP_B32, CLIP_L14, DREAMSIM = "dino-vit-b-16", "clip-vit-b-32", "clip-vit-l-14", "dreamsim"
 DREAMSIM_SIDE = 224
 BATCH = 16
+PICTURES = 4
+"""Asked images whose embeddings are remembered: of one video, as many as networks and ways there are."""
 
 WAYS: Mapping[str, tuple[str, Way]] = MappingProxyType(
     {
@@ -80,27 +82,38 @@ class FrameEmbedding:
 
     def __call__(self, state: None, chunk: Chunk) -> Embeddings:  # noqa: ARG002 - see `start`
         """One forward for each frame of the chunk."""
-        return self.embed(chunk.frames, self.way)
+        return _embed(self.weights, self._found(), self.way, chunk.frames)
 
     def of_picture(self, picture: NDArray[np.uint8]) -> Embeddings:
         """C of a single H,W,3 image, which tools always prepare through Pillow."""
-        return np.asarray(self.embed(picture[None], self.way.picture())[0], np.float32)
+        return picture_embedding(self.weights, self._found(), self.way.picture(), picture.shape, picture.tobytes())
 
-    def embed(self, frames: NDArray[np.uint8], way: Way) -> Embeddings:
-        """F,C of length 1."""
-        import torch
-
-        if not len(frames):
-            return np.zeros((0, 0), np.float32)
+    def _found(self) -> str:
         self.path = self.path or weights_path(self.weights)
-        forward, side, device = network(self.weights, str(self.path))
-        size = 1 if self.weights == DREAMSIM else BATCH  # a traced program may hold the batch it was traced with
-        found = []
-        for at in range(0, len(frames), size):
-            with torch.inference_mode():
-                one = forward(way(frames[at : at + size], side).to(device)).float()
-            found.append(torch.nn.functional.normalize(one, dim=-1).cpu().numpy())
-        return np.concatenate(found)
+        return str(self.path)
+
+
+@lru_cache(maxsize=PICTURES)
+def picture_embedding(weights: str, path: str, way: Way, shape: tuple[int, ...], content: bytes) -> Embeddings:
+    """C of the image with these bytes; judges that compare with the same image share one forward."""
+    found = _embed(weights, path, way, np.frombuffer(content, np.uint8).reshape(1, *shape))
+    return np.asarray(found[0], np.float32)
+
+
+def _embed(weights: str, path: str, way: Way, frames: NDArray[np.uint8]) -> Embeddings:
+    """F,C of length 1."""
+    import torch
+
+    if not len(frames):
+        return np.zeros((0, 0), np.float32)
+    forward, side, device = network(weights, path)
+    size = 1 if weights == DREAMSIM else BATCH  # a traced program may hold the batch it was traced with
+    found = []
+    for at in range(0, len(frames), size):
+        with torch.inference_mode():
+            one = forward(way(frames[at : at + size], side).to(device)).float()
+        found.append(torch.nn.functional.normalize(one, dim=-1).cpu().numpy())
+    return np.concatenate(found)
 
 
 MAKERS: Mapping[str, Callable[..., FrameEmbedding]] = MappingProxyType(
