@@ -15,7 +15,7 @@ miss, unless the truth itself is ambiguous (`camera_difficulty.ambiguous`, a rul
 of the judge): there it is right if it holds the true move and its twin and no other, and so is class None where the
 class hangs on it. A name that is wrong is wrong everywhere. `uncredited` counts every "cannot tell" as a miss, and
 `coverage` is the share of answers that are names. Beside them: quartiles of `camera_difficulty.difficulty`, and the
-shots whose travel shows parallax at all (`decidable`).
+shots whose travel shows parallax at all (`decidable`). `--exact` judges points that follow the renderer's flow.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from camera_difficulty import PARALLAX_PX, ambiguous, decidable, difficulty, evidence
+from exact_tracks import exact_points
 from kept_rows import keep, origin
 
 from dropletvideo import media
@@ -58,14 +59,19 @@ def coded(frames, crf):
     return run.frames, {"height": frames.shape[1], "width": frames.shape[2]}
 
 
-def validation_clip(seed):
-    """Frames and row, seconds of each frame, true moves, class and what makes the shot hard."""
+def validation_clip(seed, exact=False):
+    """Frames and row, seconds of each frame, true moves, class and what makes the shot hard; `exact` adds the points
+    that the renderer knows to the row."""
     shot = draw_shot(seed, WorldConfig.validation())
     scale = min(1.0, 256 / min(shot.height, shot.width))
     height, width = (max(2, round(side * scale / 2) * 2) for side in (shot.height, shot.width))
     indices = np.unique(np.round(np.arange(0, shot.num_frames, max(shot.source_fps / RATE, 1.0))).astype(int))
     indices = indices[indices < shot.num_frames]
-    frames = coded(render_shot(shot, height, width, frame_indices=indices).frames, shot.crf)
+    times = indices / shot.source_fps
+    taken = render_shot(shot, height, width, frame_indices=indices, flow=exact)
+    frames, row = coded(taken.frames, shot.crf)
+    if exact:
+        row["points"] = exact_points(frames, times, taken.flow, taken.occluded)
     hard = {
         "shake": any(move.move == "shake" for move in shot.moves),
         "flat": shot.scene.flat,
@@ -77,7 +83,12 @@ def validation_clip(seed):
     hard[DECIDABLE] = decidable(shot, pixels)
     hard["difficulty"] = difficulty(shot, pixels)
     hard["ambiguous"] = ambiguous(shot, pixels)
-    return frames, indices / shot.source_fps, [move.move for move in shot.moves], shot.camera_class, hard
+    return (frames, row), times, [move.move for move in shot.moves], shot.camera_class, hard
+
+
+def exact_clip(seed):
+    """`validation_clip` with the renderer's own points."""
+    return validation_clip(seed, exact=True)
 
 
 def generated_clip(seed):
@@ -98,7 +109,8 @@ def judged(frames, row, times):
     begin = time.process_time()
     state = judge.start(row)
     chunk = Chunk(frames, times, np.arange(len(frames)))
-    judge.update(state, replace(chunk, features={points.name: points(points.start(row), chunk)}))
+    followed = row.get("points") or points(points.start(row), chunk)
+    judge.update(state, replace(chunk, features={points.name: followed}))
     columns = judge.finish(state)
     return columns, (time.process_time() - begin) * 1e3 / max(len(frames) - 1, 1)
 
@@ -263,17 +275,21 @@ def main():
     parser.add_argument("--preset", choices=("validation", "training"), default="validation")
     parser.add_argument("--first-seed", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--count", type=int, nargs="+", default=[60], help="one for each first seed")
+    parser.add_argument("--exact", action="store_true", help="points that the renderer knows, in place of tracked ones")
     parser.add_argument("--keep", type=Path, help="folder of rendered clips")
     parser.add_argument("--out", type=Path, help="append the rows to this JSONL file")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    make = validation_clip if options.preset == "validation" else generated_clip
+    if options.exact and options.preset != "validation":
+        parser.error("--exact: the points of validation shots are known; leave out --preset training")
+    make = generated_clip if options.preset == "training" else exact_clip if options.exact else validation_clip
     ranges = [range(first, first + count) for first, count in zip(options.first_seed, options.count, strict=True)]
     runs = {f"{seeds[0]}-{seeds[-1]}": measured(make, seeds, options.keep) for seeds in ranges}
     if len(runs) > 1:
         runs["all"] = [shot for shots in runs.values() for shot in shots]
     taken = {
         "preset": options.preset,
+        "points": "exact" if options.exact else "tracked",
         **origin(),
         "judge_version": CameraJudge.version,
     }
