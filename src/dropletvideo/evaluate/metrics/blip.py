@@ -6,22 +6,13 @@ only the first 35 tokens are read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from dropletvideo.evaluate.manifest import ManifestRow
-from dropletvideo.evaluate.metric import Column, Metric
+from dropletvideo.evaluate.metric import Column, Metric, as_measured
 from dropletvideo.perception.blip import BlipScores
 
 _COLUMNS = (
     Column(name="blip_itc", label="BLIP, cosine", unit="", better="higher", official="BLIP"),
     Column(name="blip_itm", label="BLIP, matching", unit="", better="higher"),
 )
-
-
-def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  see `requires`
-    """The judge's columns."""
-    return {column.name: measures.get(column.name) for column in _COLUMNS}
 
 
 def build() -> Metric:
@@ -36,6 +27,6 @@ def build() -> Metric:
         weights=("blip-itm-base-coco",),
         columns=_COLUMNS,
         judges=(BlipScores(),),
-        score=score,
+        score=as_measured(_COLUMNS),
         requires=("prompt",),
     )

@@ -6,19 +6,10 @@ caption only the first 77 tokens are read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from dropletvideo.evaluate.manifest import ManifestRow
-from dropletvideo.evaluate.metric import Column, Metric
+from dropletvideo.evaluate.metric import Column, Metric, as_measured
 from dropletvideo.perception.clip_score import ClipScore
 
 _COLUMNS = (Column(name="clip_score", label="CLIP-score", unit="", better="higher", decimals=2, official="CLIP-score"),)
-
-
-def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  see `requires`
-    """The judge's column."""
-    return {"clip_score": measures.get("clip_score")}
 
 
 def build() -> Metric:
@@ -33,6 +24,6 @@ def build() -> Metric:
         weights=("clip-vit-l-14",),
         columns=_COLUMNS,
         judges=(ClipScore(),),
-        score=score,
+        score=as_measured(_COLUMNS),
         requires=("prompt",),
     )

@@ -5,22 +5,13 @@ Source: `perception/dover.py`. A still picture of good quality scores well. Weig
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from dropletvideo.evaluate.manifest import ManifestRow
-from dropletvideo.evaluate.metric import Column, Metric
+from dropletvideo.evaluate.metric import Column, Metric, as_measured
 from dropletvideo.perception.dover import DoverJudge
 
 _COLUMNS = (
     Column(name="dover_technical", label="DOVER, technical", unit="", better="higher"),
     Column(name="dover_technical_raw", label="DOVER, technical, raw", unit="", better="higher"),
 )
-
-
-def score(row: ManifestRow, measures: Mapping[str, Any]) -> dict[str, float | None]:  # noqa: ARG001  asks nothing
-    """The judge's columns."""
-    return {column.name: measures.get(column.name) for column in _COLUMNS}
 
 
 def build() -> Metric:
@@ -35,5 +26,5 @@ def build() -> Metric:
         weights=("dover",),
         columns=_COLUMNS,
         judges=(DoverJudge(),),
-        score=score,
+        score=as_measured(_COLUMNS),
     )
