@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dropletvideo.errors import WeightsError
 from dropletvideo.perception.judge import Chunk, Frames
+from dropletvideo.perception.pretrained import load_network, load_tokenizer
 from dropletvideo.weights import weights_path
 
 WEIGHTS = "blip-itm-base-coco"
@@ -93,14 +93,6 @@ def pixels_of(frame: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
 def _model(path: str) -> tuple[Any, Any, str]:
     from transformers import BertTokenizer, BlipForImageTextRetrieval
 
-    from dropletvideo import runtime
-
-    device = runtime.pick_device("auto")
-    try:
-        tokenizer = BertTokenizer.from_pretrained(path, local_files_only=True)
-        model, found = BlipForImageTextRetrieval.from_pretrained(path, local_files_only=True, output_loading_info=True)
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        raise WeightsError(f"{path} cannot be read as BLIP ({' '.join(str(error).split())[:200]})") from error
-    if missing := [name for name in found["missing_keys"] if "position_ids" not in name]:
-        raise WeightsError(f"{path} lacks tensors of BLIP, such as {sorted(missing)[0]}: fetch it again")
-    return model.eval().requires_grad_(False).to(device), tokenizer, device
+    tokenizer = load_tokenizer(BertTokenizer, path, "BLIP")
+    model, device = load_network(BlipForImageTextRetrieval, path, "BLIP")
+    return model, tokenizer, device

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dropletvideo.perception.judge import Chunk, Features
+from dropletvideo.perception.pretrained import load_network
 from dropletvideo.weights import weights_path
 
 SIDE = 224
@@ -78,35 +79,6 @@ class ClipImage:
     def _load(self) -> tuple[Any, str]:
         from transformers import CLIPVisionModelWithProjection
 
-        from dropletvideo import runtime
-
-        device = runtime.pick_device("auto")
-        model = load_tower(CLIPVisionModelWithProjection, self.path)
-        self._loaded = model.to(device), device
+        path = self.path if self.path is not None else weights_path(WEIGHTS)
+        self._loaded = load_network(CLIPVisionModelWithProjection, path, "CLIP")
         return self._loaded
-
-
-def load_tower(tower: Any, path: str | Path | None) -> Any:
-    """One tower of the model folder by its transformers class, for inference; nothing is fetched.
-
-    Raises:
-        WeightsError: the folder is not there or holds another model.
-    """
-    from transformers.utils import logging
-
-    from dropletvideo.errors import WeightsError
-
-    folder = Path(path) if path is not None else weights_path(WEIGHTS)
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()  # the other tower's tensors are left over by intent
-    try:
-        model, found = tower.from_pretrained(folder, local_files_only=True, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{folder} cannot be read as CLIP ({' '.join(str(error).split())[:200]})") from error
-    finally:
-        logging.set_verbosity(before)
-    if found["missing_keys"]:
-        raise WeightsError(
-            f"{folder} lacks tensors of CLIP, such as {sorted(found['missing_keys'])[0]}: fetch it again"
-        )
-    return model.eval().requires_grad_(False)

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dropletvideo.perception.clip_backbone import load_tower
 from dropletvideo.perception.frame_pixels import CLIP, IMAGENET, Way
 from dropletvideo.perception.judge import Chunk, Features
+from dropletvideo.perception.pretrained import load_network
 from dropletvideo.perception.programs import load_program
 from dropletvideo.perception.vit_dino import class_tokens, dino
 from dropletvideo.weights import weights_path
@@ -140,8 +140,5 @@ def network(weights: str, path: str) -> Network:
 def _clip(path: str) -> Network:
     from transformers import CLIPVisionModelWithProjection
 
-    from dropletvideo import runtime
-
-    device = runtime.pick_device("auto")
-    model: Any = load_tower(CLIPVisionModelWithProjection, path).to(device)
+    model, device = load_network(CLIPVisionModelWithProjection, path, "CLIP")
     return lambda pixels: model(pixel_values=pixels).image_embeds, int(model.config.image_size), device

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dropletvideo.errors import WeightsError
 from dropletvideo.perception.judge import Picked
+from dropletvideo.perception.pretrained import load_network
 from dropletvideo.perception.touching import EmbeddedEdgeJudge
 from dropletvideo.weights import weights_path
 
@@ -53,15 +53,4 @@ class LinkDinoJudge(EmbeddedEdgeJudge):
 def _network(path: str) -> tuple[Any, str]:
     from transformers import Dinov2Model
 
-    from dropletvideo import runtime
-
-    try:
-        network, found = Dinov2Model.from_pretrained(path, local_files_only=True, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path} cannot be read as DINOv2 ({' '.join(str(error).split())[:200]})") from error
-    if found["missing_keys"]:
-        raise WeightsError(
-            f"{path} lacks tensors of DINOv2, such as {sorted(found['missing_keys'])[0]}: fetch it again"
-        )
-    device = runtime.pick_device("auto")
-    return network.eval().requires_grad_(False).to(device), device
+    return load_network(Dinov2Model, path, "DINOv2")

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from dropletvideo.perception.clip_backbone import Embeddings, load_tower
+from dropletvideo.perception.clip_backbone import Embeddings
+from dropletvideo.perception.pretrained import load_network, load_tokenizer
 
 BATCH = 64
 
@@ -51,12 +52,4 @@ def match(clips: Embeddings, texts: Embeddings) -> list[float]:
 def _tower(path: str) -> tuple[Any, Any, str]:
     from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
-    from dropletvideo import runtime
-    from dropletvideo.errors import WeightsError
-
-    try:
-        tokenizer = CLIPTokenizer.from_pretrained(path, local_files_only=True)
-    except (OSError, ValueError, TypeError) as error:
-        raise WeightsError(f"{path} has no tokenizer of CLIP ({' '.join(str(error).split())[:200]})") from error
-    device = runtime.pick_device("auto")
-    return tokenizer, load_tower(CLIPTextModelWithProjection, path).to(device), device
+    return load_tokenizer(CLIPTokenizer, path, "CLIP"), *load_network(CLIPTextModelWithProjection, path, "CLIP")

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dropletvideo.errors import WeightsError
 from dropletvideo.perception.frame_pixels import CLIP, Way
 from dropletvideo.perception.judge import Chunk, Picked
+from dropletvideo.perception.pretrained import load_tokenizer
 from dropletvideo.perception.shaped_programs import shaped_program
 from dropletvideo.weights import weights_path
 
@@ -127,7 +127,4 @@ class ViClip:
 def _vocabulary(path: str) -> Any:
     from transformers import CLIPTokenizer
 
-    try:
-        return CLIPTokenizer.from_pretrained(path, local_files_only=True)
-    except (OSError, ValueError, TypeError) as error:
-        raise WeightsError(f"{path} has no tokenizer of CLIP ({' '.join(str(error).split())[:200]})") from error
+    return load_tokenizer(CLIPTokenizer, path, "CLIP")

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+from dropletvideo.perception.pretrained import load_network
 from dropletvideo.weights import weights_path
 
 if TYPE_CHECKING:
@@ -62,22 +63,11 @@ def stretched_positions(positions: torch.Tensor, rows: int, columns: int) -> tor
 def _loaded(path: str) -> tuple[Any, str]:
     from transformers import ViTModel
 
-    from dropletvideo import runtime
-    from dropletvideo.errors import WeightsError
-
-    try:
-        network, found = ViTModel.from_pretrained(
-            path, local_files_only=True, output_loading_info=True, add_pooling_layer=False, layer_norm_eps=_EPS
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path} cannot be read as DINO ({' '.join(str(error).split())[:200]})") from error
-    if found["missing_keys"]:
-        raise WeightsError(f"{path} lacks tensors of DINO, such as {sorted(found['missing_keys'])[0]}: fetch it again")
+    network, device = load_network(ViTModel, path, "DINO", add_pooling_layer=False, layer_norm_eps=_EPS)
 
     def interpolate_pos_encoding(embeddings: Any, _: Any, height: int, width: int) -> torch.Tensor:
         rows, columns = height // network.config.patch_size, width // network.config.patch_size
         return stretched_positions(embeddings.position_embeddings, rows, columns)
 
     network.embeddings.interpolate_pos_encoding = MethodType(interpolate_pos_encoding, network.embeddings)
-    device = runtime.pick_device("auto")
-    return network.eval().requires_grad_(False).to(device), device
+    return network, device
