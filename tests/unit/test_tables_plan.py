@@ -6,15 +6,15 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from tables_footage import Levels, trim_and_cut, write_shots
 
 from dropletvideo import media
 from dropletvideo.errors import MediaError
 from dropletvideo.perception.judge import Features, Frames
-from dropletvideo.records import Boundary
 from dropletvideo.tables import plan
 from dropletvideo.tables.clock import FrameClock
 from dropletvideo.tables.plan import measure_video, watch_video
-from dropletvideo.tables.spans import ENDLESS, Shot
+from dropletvideo.tables.spans import ENDLESS
 
 
 class Seen:
@@ -36,62 +36,15 @@ class Seen:
         return {self.name: list(state)}
 
 
-class Levels:
-    """A cut detector for footage of flat shots: a boundary where the mean grey level jumps; settles `lag` late."""
-
-    name, version = "levels", 1
-    needs = Frames(rate=None, short_side=16, colour="gray", span="video")
-    columns = {"boundaries": list}  # noqa: RUF012
-
-    def __init__(self, lag=5):
-        self.lag = lag
-
-    def start(self, row):
-        return {"levels": [], "frame": 0}
-
-    def update(self, state, chunk):
-        state["levels"] += chunk.frames.mean(axis=(1, 2, 3)).tolist()
-
-    def _found(self, state, frame):
-        jumps = np.flatnonzero(np.abs(np.diff(state["levels"][:frame])) > 20) + 1
-        return [Boundary(frame=int(at), end_frame=int(at), kind="cut", score=1.0) for at in jumps]
-
-    def settled(self, state):
-        frame = max(0, len(state["levels"]) - self.lag)
-        return self._found(state, frame), frame
-
-    def finish(self, state):
-        found = self._found(state, len(state["levels"]))
-        return {
-            "boundaries": [{"frame": b.frame, "end_frame": b.end_frame, "kind": b.kind, "score": 1.0} for b in found]
-        }
-
-
 class LateLevels(Levels):
     """The same detector, which says nothing before the end."""
 
     settled = property()
 
 
-def trim_and_cut(shot: Shot) -> list[tuple[int, int]]:
-    """Two frames off each end, 25 frames at most, 5 at least."""
-    start, end = shot.start_frame + 2, shot.end_frame - 2
-    clips = []
-    while start < end:
-        clips.append((start, min(start + 25, end)))
-        start += 25
-    return [clip for clip in clips if not shot.is_closed or clip[1] - clip[0] >= 5]
-
-
-SHOTS = (40, 3, 70, 12)
-
-
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory):
-    path = tmp_path_factory.mktemp("plan") / "shots.mp4"
-    levels = np.repeat([40, 120, 200, 80], SHOTS).astype(np.uint8)
-    media.write_video(path, np.repeat(levels, 48 * 64 * 3).reshape(-1, 48, 64, 3), playback_fps=25)
-    return path
+    return write_shots(tmp_path_factory.mktemp("plan") / "shots.mp4")
 
 
 @pytest.fixture
