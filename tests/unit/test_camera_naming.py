@@ -153,37 +153,13 @@ def test_the_moment_of_a_change_lies_between_the_samples():
     assert abs(given.ends[end - 1] - 2.1) > abs(told.ends[end - 1] - 2.1)
 
 
-SOME = [type("W", (), {"seconds": 0.5})] * 8
-
-
 def test_a_piece_keeps_the_rates_of_the_windows_that_agree():
     given = rates({"tilt": 6.0})
     given.travels[2] = True
-    given.values[2, 4], given.values[2, 1] = 0.05, 4.5
-    told, pieces = camera_segments.smooth(given, SOME)
-    assert pieces == [(0, 8)]
+    given.values[2, 4], given.values[2, 1] = 0.2, 0.0
+    told, _ = camera_segments.smooth(given, [type("W", (), {"seconds": 0.5})] * 8)
     assert not told.values[:, 4].any()
     assert told.values[:, 1] == pytest.approx(6.0)
-
-
-def test_one_window_that_is_far_off_changes_no_other_and_names_no_move():
-    given = rates({"tilt": 6.0})
-    given.travels[2] = True
-    given.values[2, 4], given.values[2, 1] = 0.2, 0.0
-    told, pieces = camera_segments.smooth(given, SOME)
-    others = np.arange(8) != 2
-    assert not told.values[others, 4].any()
-    assert told.values[others, 1] == pytest.approx(6.0)
-    weights = picture_weight(told, FOCAL_PX / SIDE, SIDE)
-    assert {run.axis for run in runs_of(told, pieces, weights, 0.0)} == {"tilt"}
-
-
-def test_a_change_of_move_in_a_short_clip_is_no_noise():
-    # down and up again: of seven bends in nine windows four are the change
-    tilt = np.array([-3.7, -4.1, -4.1, 0.0, 0.0, 0.0, 0.0, 4.9, 4.9])
-    values = np.zeros((9, 8))
-    values[:, 1] = tilt
-    assert camera_segments.pieces_of(values, 0.5) == [(0, 3), (3, 7), (7, 9)]
 
 
 def test_a_pan_after_a_truck_is_asked_for_itself_whether_it_travels(monkeypatch):

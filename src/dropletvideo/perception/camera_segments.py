@@ -195,9 +195,6 @@ MIN_TOLD = 3
 STEP = np.array([0.6, 0.6, 0.8, 0.012, 0.015, 0.015, 0.03, 0.6])
 """Change of each rate that counts as one unit of noise, at least (columns of `Rates.values`)."""
 PIECE_PRICE = 25.0
-BENDS = 33
-"""Percentile of the changes of a rate that is taken for its noise: a change of move is among the bends, in a short clip
-a good part of them."""
 NEAR_CHANGE = 2
 """Windows on either side of a change that are looked at for its moment."""
 
@@ -207,7 +204,7 @@ def pieces_of(values: Array, seconds: float) -> list[tuple[int, int]]:
     count = len(values)
     bends = np.abs(np.diff(values, n=2, axis=0)) if count > 4 else np.zeros((1, values.shape[1]))
     step = STEP * min(BASELINE_SECONDS[0] / seconds, 1.0)
-    unit = values / np.maximum(step, 0.6 * np.percentile(bends, BENDS, axis=0))
+    unit = values / np.maximum(step, 0.6 * np.median(bends, axis=0))
     sums = np.concatenate([np.zeros((1, unit.shape[1])), np.cumsum(unit, axis=0)])
     squares = np.concatenate([[0.0], np.cumsum((unit**2).sum(axis=1))])
     best, back = np.full(count + 1, np.inf), np.zeros(count + 1, int)
