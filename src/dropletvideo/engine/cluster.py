@@ -27,7 +27,7 @@ from importlib import import_module
 from typing import Any
 
 from dropletvideo import __version__
-from dropletvideo.engine.processes import Answers, Job, Processes, Rows, portable
+from dropletvideo.engine.processes import Answers, Fatal, Job, Processes, Rows
 from dropletvideo.errors import DropletError, WorkerLost
 
 PLACE_SECONDS = 600.0
@@ -65,9 +65,9 @@ class Host:
             self.number, self.job = number, Sealed(job)
         try:
             ((_, result),) = self.processes.run(self.job, iter([Sealed(row)]), lambda _: label)  # type: ignore[arg-type]
-        except BaseException as error:  # whatever it is crosses the wire as a value; the driver raises it
+        except Fatal as fatal:  # its cause, an exit too, crosses the wire as a value; the driver raises it
             self.processes.kill()
-            return "fatal", portable(error)
+            return "fatal", fatal.cause
         return "result", result
 
 
@@ -157,7 +157,7 @@ class Cluster:
 
     def _take(self, worker: _Worker, kind: str, value: Any) -> Answers:
         if kind == "fatal":
-            raise value
+            raise Fatal(value)
         row, worker.row, worker.busy = worker.row, None, False
         yield row, value
 

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Protocol, TypeVar
 
 from dropletvideo import runtime
-from dropletvideo.engine.processes import Answers, Job, Processes
+from dropletvideo.engine.processes import Answers, Fatal, Job, Processes
 from dropletvideo.errors import ConfigError, DropletError
 
 Row = TypeVar("Row")
@@ -160,6 +160,8 @@ class Workers:
         try:
             yield from self._pool.run(Job(function, tolerate), iter(rows), label, num_gpus)
             finished = True
+        except Fatal as fatal:
+            raise fatal.cause from None
         finally:
             if not finished:
                 self._pool.kill()

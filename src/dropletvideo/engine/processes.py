@@ -57,6 +57,14 @@ class _Worker:
     last_sign: float = field(default_factory=time.monotonic)
 
 
+class Fatal(Exception):
+    """Ends a map: `cause` is what its caller is to see, such as an exception of the function that is not tolerated."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
 class Processes:
     """Worker processes, each with one row at a time over its own pipe."""
 
@@ -110,7 +118,7 @@ class Processes:
                 if kind == "ready":
                     worker.ready, self.failed_starts = True, 0
                 elif kind == "fatal":
-                    raise value
+                    raise Fatal(value)
                 elif kind in ("result", "error"):
                     worker.busy, row, worker.row = False, worker.row, None
                     yield row, value
@@ -133,10 +141,11 @@ class Processes:
     def _count_failed_start(self, how: str) -> None:
         self.failed_starts += 1
         if self.failed_starts >= 3:
-            raise DropletError(
+            reason = (
                 f"3 worker processes in a row did not start ({how}): see their messages above; in a script of your "
                 'own, put the work under `if __name__ == "__main__":`, or use workers=1 without a time limit'
             )
+            raise Fatal(DropletError(reason))
 
     def _give_up_on_silent(self) -> Answers:
         now = time.monotonic()
