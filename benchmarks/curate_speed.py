@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kept_rows import keep
+from kept_rows import keep, processor
 
 HEIGHT, WIDTH, RATE = 720, 1280, 30
 SHOT_SECONDS = 5.0
@@ -190,14 +190,9 @@ def row(name: str, paths: list[str], result: dict[str, Any], **more: Any) -> dic
         **more,
         "videos": [Path(path).name for path in paths],
         "command": " ".join(["python", *sys.argv]),
-        "device": f"{platform.processor() or platform.machine()}, {_cpu_name()}",
+        "device": f"{platform.processor() or platform.machine()}, {processor()}",
         "date": datetime.now(UTC).date().isoformat(),
     }
-
-
-def _cpu_name() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown CPU")
 
 
 def _faster(result: dict[str, Any], taken: dict[str, dict[str, Any]]) -> dict[str, float]:

@@ -16,10 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from kept_rows import keep
+from kept_rows import keep, origin
 
 from dropletvideo import runtime
 
@@ -65,8 +64,7 @@ def measured(given: list[str], folder: Path) -> dict[str, object]:
         "training_steps": steps["train"].get("steps"),
         "held_out_loss": steps["train"].get("held_out_loss"),
         "peak_mib_of_one_process": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
-        "command": " ".join(["python", *sys.argv]),
-        "date": datetime.now(UTC).date().isoformat(),
+        **origin(),
         "machine": runtime.machine(),
     }
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import shutil
 import statistics
 import sys
@@ -37,6 +36,7 @@ from diffusers import (
     CogVideoXTransformer3DModel,
     CogVideoXVideoToVideoPipeline,
 )
+from kept_rows import processor
 from PIL import Image
 from transformers import T5Config, T5EncoderModel
 
@@ -75,10 +75,7 @@ def device_name(device: str) -> str:
     """The GPU's name, or the processor's where the system tells it."""
     if device == "cuda":
         return torch.cuda.get_device_name()
-    listing = Path("/proc/cpuinfo")
-    lines = listing.read_text(encoding="utf-8").splitlines() if listing.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{torch.get_num_threads()} threads of {names[0] if names else platform.machine()}"
+    return f"{torch.get_num_threads()} threads of {processor()}"
 
 
 def row(device: str, **facts: Any) -> None:

@@ -29,6 +29,14 @@ def origin(command: str | None = None) -> dict[str, str]:
     }
 
 
+def processor() -> str:
+    """Name of the processor where the system tells it, else its kind."""
+    listing = Path("/proc/cpuinfo")
+    lines = listing.read_text(encoding="utf-8").splitlines() if listing.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
 def on_one_core(name: str, hidden: Collection[str]) -> dict[str, str]:
     """The same of a benchmark of this folder that takes one core, without the folders that `hidden` options name."""
     words = sys.argv[1:]

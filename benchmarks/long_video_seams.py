@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import argparse
 import resource
-import sys
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from kept_rows import keep
+from kept_rows import keep, origin
 
 from dropletvideo import runtime
 
@@ -32,9 +30,8 @@ def main() -> None:
         "seams": rows,
         "memory": _memory(options),
         "wall_seconds": round(time.perf_counter() - started, 1),
+        **origin(),
         "machine": runtime.machine(),
-        "command": " ".join(["python", *sys.argv]),
-        "date": datetime.now(UTC).date().isoformat(),
     }
     keep(report, options.row, indent=1)
 

@@ -16,12 +16,11 @@ most a model can get.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from kept_rows import keep, origin
 
 from dropletvideo import runtime
 from dropletvideo.evaluate.metric import ScoredRow
@@ -29,7 +28,6 @@ from dropletvideo.evaluate.metrics.camera import single_move_found
 from dropletvideo.evaluate.report import write_report
 from dropletvideo.evaluate.rows import MODEL, scored_row
 from dropletvideo.evaluate.score import EvaluateConfig, Evaluation, evaluate_manifest
-from dropletvideo.files import JsonLines
 from dropletvideo.world.suite import SuiteConfig, write_suite
 
 LEAST_RATIO = 1.5
@@ -52,12 +50,7 @@ def main() -> None:
     report["checks"] = checks(report)
     report["settings"] = {"images": options.images, "seed": options.seed, "motions": list(suite.motions)}
     report["wall_seconds"] = round(time.perf_counter() - started, 1)
-    report["machine"] = runtime.machine()
-    report["command"] = " ".join(["python", *sys.argv])
-    report["date"] = datetime.now(UTC).date().isoformat()
-    print(json.dumps(report, indent=1, default=str))
-    if options.row:
-        JsonLines(options.row).append(report)
+    keep(report | origin() | {"machine": runtime.machine()}, options.row, indent=1)
 
 
 def figures(model: str, requests: Path, out: Path, options: argparse.Namespace) -> dict[str, Any]:

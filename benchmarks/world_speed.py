@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from kept_rows import processor
 
 from dropletvideo.world.config import WorldConfig
 from dropletvideo.world.footage import write_clips
@@ -27,14 +27,6 @@ from dropletvideo.world.shot import draw_shot
 
 COMMAND = " ".join(["python", *sys.argv])
 PER_SHOT = 8
-
-
-def processor() -> str:
-    """Name of the processor where the system tells it."""
-    listing = Path("/proc/cpuinfo")
-    lines = listing.read_text(encoding="utf-8").splitlines() if listing.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 ROWS: list[dict] = []
