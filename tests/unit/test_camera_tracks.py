@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from dropletvideo.perception.camera_tracks import Tracks, first_guess
+from dropletvideo.perception import camera_tracks
+from dropletvideo.perception.camera_tracks import Tracks, better_place
 
 BRICK = 32
 
@@ -36,14 +37,21 @@ def test_after_a_jerk_over_bricks_a_still_camera_is_still():
     assert np.abs(steps[4:]).max() < 0.5
 
 
-def test_a_steady_course_is_kept_and_a_better_place_is_found():
+def test_only_a_far_better_place_is_named():
     picture = wall()
-    steady = np.array([-12.0, 0.0], np.float32)
-    assert (first_guess(view(picture, 200), view(picture, 212), steady) == steady).all()
-    found = first_guess(view(picture, 200), view(picture, 200), np.array([-48.0, 0.0], np.float32))
+    assert better_place(view(picture, 200), view(picture, 212), np.array([-12.0, 0.0], np.float32)) is None
+    found = better_place(view(picture, 200), view(picture, 200), np.array([-48.0, 0.0], np.float32))
     assert np.abs(found).max() <= 4
 
 
-def test_where_nothing_is_to_be_seen_the_course_is_kept():
+def test_where_nothing_is_to_be_seen_no_place_is_better():
     plain, step = np.full((256, 256), 90, np.uint8), np.array([5.0, 1.0], np.float32)
-    assert (first_guess(plain, plain, step) == step).all()
+    assert better_place(plain, plain, step) is None
+
+
+def test_a_better_place_at_which_fewer_points_are_found_is_not_taken(monkeypatch):
+    picture, tracks = wall(), Tracks()
+    monkeypatch.setattr(camera_tracks, "better_place", lambda *_: np.array([-90.0, 40.0], np.float32))
+    for number, x in enumerate((200, 206, 212)):
+        tracks.add(view(picture, x), number / 8)
+    assert [round(frame.step[0]) for frame in tracks.frames[1:]] == [-6, -6]

@@ -32,9 +32,9 @@ LEVELS = 3
 MANY_KEPT, FLICKER, COARSE_PX = 0.9, 0.02, 8
 """Where fewer points than this share are found, and the brightness differs from the last frame's by more than that
 share, the frame flickers: points are found by their gray levels. It is measured over cells of so many pixels."""
-GUESS_SIDE, GUESS_PART, GUESS_MARGIN, LEAST_CONTRAST = 64, 0.5, 0.15, 4.0
-"""Where points are looked for is checked in a picture of this short side, with this part of it, which must have some
-contrast (gray levels) and fit elsewhere by this much more correlation."""
+PLACE_SIDE, PLACE_PART, PLACE_MARGIN, LEAST_CONTRAST = 64, 0.5, 0.15, 4.0
+"""Where the picture has gone is told in a copy of this short side by this part of it, which must have some contrast
+(gray levels) and fit elsewhere by this much more correlation."""
 ENLARGED_CHECK_PX = 0.5
 """The same in pixels of a file that is enlarged for sampling: there a pixel of the sample is a part of a real one."""
 ENLARGED_WINDOW_PX = 14 / 3
@@ -112,11 +112,14 @@ class Tracks:
         self, gray: NDArray[np.uint8]
     ) -> tuple[NDArray[np.int64], Points, tuple[float, tuple[float, float], float]]:
         """The points found again, and `kept`, `step` and `back_px`; each is looked for where the last step of the
-        picture would take it, unless the picture as a whole fits far better elsewhere. Where many are lost and the
-        brightness has changed, in an evened frame too."""
+        picture would take it, or where the picture as a whole fits far better, if as many are found there. Where many
+        are lost and the brightness has changed, in an evened frame too."""
         last = self.frames[-1]
-        step = first_guess(self._previous, gray, np.array(last.step, np.float32))
+        step = np.array(last.step, np.float32)
         keep, xy, back, kept = self._search(gray, last.xy, step)
+        elsewhere = better_place(self._previous, gray, step)
+        if elsewhere is not None and (other := self._search(gray, last.xy, elsewhere))[3] >= kept:
+            step, (keep, xy, back, kept) = elsewhere, other
         if kept < MANY_KEPT and abs((gain := self._gain(gray, last.xy, step)) - 1) > FLICKER:
             evened = self._search(np.asarray(cv2.convertScaleAbs(gray, alpha=gain), np.uint8), last.xy, step)
             keep, xy, back, kept = evened if evened[3] > kept else (keep, xy, back, kept)
@@ -186,25 +189,24 @@ class Tracks:
         return ids, a.xy[in_a], b.xy[in_b]
 
 
-def first_guess(previous: NDArray[np.uint8], gray: NDArray[np.uint8], step: Points) -> Points:
-    """Shift (x, y in pixels) from which points are looked for: `step`, unless the middle of the last frame fits better
-    elsewhere by GUESS_MARGIN. Without it a jerk over bricks or tiles makes points jump a brick at every frame."""
-    scale = GUESS_SIDE / min(gray.shape)
+def better_place(previous: NDArray[np.uint8], gray: NDArray[np.uint8], step: Points) -> Points | None:
+    """Shift (x, y in pixels) at which the middle of the last frame fits better by PLACE_MARGIN than after `step`, if
+    there is one. Without it a jerk over bricks or tiles makes points jump a brick at every frame."""
+    scale = PLACE_SIDE / min(gray.shape)
     before, now = (
         cv2.resize(each, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for each in (previous, gray)
     )
     height, width = before.shape
-    top, left = round(height * (1 - GUESS_PART) / 2), round(width * (1 - GUESS_PART) / 2)
+    top, left = round(height * (1 - PLACE_PART) / 2), round(width * (1 - PLACE_PART) / 2)
     middle = before[top : height - top, left : width - left]
-    if middle.std() < LEAST_CONTRAST:
-        return step
-    fits = cv2.matchTemplate(now, middle, cv2.TM_CCOEFF_NORMED)
     x, y = np.rint(np.array([left, top]) + step * scale).astype(int)
-    inside = 0 <= x < fits.shape[1] and 0 <= y < fits.shape[0]
-    near = fits[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].max() if inside else 1.0
+    if middle.std() < LEAST_CONTRAST or not (0 <= x <= 2 * left and 0 <= y <= 2 * top):
+        return None
+    fits = cv2.matchTemplate(now, middle, cv2.TM_CCOEFF_NORMED)
+    near = fits[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].max()
     best_y, best_x = np.unravel_index(int(fits.argmax()), fits.shape)
-    if fits[best_y, best_x] < near + GUESS_MARGIN:
-        return step
+    if fits[best_y, best_x] < near + PLACE_MARGIN:
+        return None
     return np.array([best_x - left, best_y - top], np.float32) / np.float32(scale)
 
 
