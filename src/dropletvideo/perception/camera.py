@@ -57,7 +57,7 @@ class CameraJudge:
     """See the module text. The row may hold `has_edit` (True makes the clip C6) and `focal_ratio` (over the width)."""
 
     name = "camera"
-    version = 10
+    version = 11
     needs: Frames | Features = POINT_TRACKS
     columns: Mapping[str, type] = {
         "camera_class": str,

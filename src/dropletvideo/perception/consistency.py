@@ -106,7 +106,7 @@ class ConsistencyJudge:
     """See the module text."""
 
     name = "consistency"
-    version = 10
+    version = 11
     reads = ("image", "fit")
     needs: Frames | Features = POINT_TRACKS
     columns: Mapping[str, type] = COLUMNS
