@@ -33,10 +33,17 @@ def likeness(frame: NDArray[np.uint8]) -> float:
         return 0.0
     scale = SHORT_SIDE / min(height, width)
     small = cv2.resize(frame, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
-    cells = [cell for band in np.array_split(lab, ROWS, axis=0) for cell in np.array_split(band, COLUMNS, axis=1)]
-    overlaps = np.minimum(*(_overlaps(np.stack([each(cell) for cell in cells])) for each in (_lightness, _colour)))
-    most = round(MOST * len(cells))
+    lightness, a, b = (plane.astype(np.int64) for plane in cv2.split(cv2.cvtColor(small, cv2.COLOR_RGB2LAB)))
+    cells = _cells(*lightness.shape)
+    light = _histograms(lightness * LIGHT_BINS // 256, cells, LIGHT_BINS).reshape(1, LIGHT_BINS, -1)
+    low, high = COLOUR_RANGE
+    inside = (np.minimum(a, b) >= low) & (np.maximum(a, b) <= high)
+    a, b = (np.minimum((plane - low) * COLOUR_BINS // (high - low), COLOUR_BINS - 1) for plane in (a, b))
+    colour = _histograms((a * COLOUR_BINS + b)[inside], cells[inside], COLOUR_BINS**2)
+    overlaps = np.minimum(
+        _overlaps(light, LIGHT_BLUR), _overlaps(colour.reshape(COLOUR_BINS, COLOUR_BINS, -1), COLOUR_BLUR)
+    )
+    most = round(MOST * len(overlaps))
     return float(np.sort(overlaps, axis=1)[:, -most:].mean(axis=1).max())
 
 
@@ -45,21 +52,23 @@ def is_one_surface(seen: list[float]) -> bool:
     return bool(seen) and float(np.median(seen)) >= ALIKE
 
 
-def _lightness(cell: NDArray[np.float32]) -> Array:
-    counts = np.histogram(cell[..., 0], bins=LIGHT_BINS, range=(0, 256))[0]
-    return _normalised(counts[None], LIGHT_BLUR)
+def _cells(height: int, width: int) -> NDArray[np.int64]:
+    """H,W number of the cell of each pixel."""
+    rows, columns = (
+        np.repeat(np.arange(count), [len(part) for part in np.array_split(np.arange(length), count)])
+        for count, length in ((ROWS, height), (COLUMNS, width))
+    )
+    return np.asarray(rows[:, None] * COLUMNS + columns, np.int64)
 
 
-def _colour(cell: NDArray[np.float32]) -> Array:
-    a, b = cell[..., 1].ravel(), cell[..., 2].ravel()
-    return _normalised(np.histogram2d(a, b, bins=COLOUR_BINS, range=(COLOUR_RANGE, COLOUR_RANGE))[0], COLOUR_BLUR)
+def _histograms(bins: NDArray[np.int64], cells: NDArray[np.int64], count: int) -> Array:
+    """B,C pixels of every bin and cell."""
+    most = ROWS * COLUMNS
+    return np.bincount((bins * most + cells).ravel(), minlength=count * most).reshape(count, most).astype(np.float64)
 
 
-def _normalised(counts: NDArray[np.generic], blur: float) -> Array:
-    soft = cv2.GaussianBlur(counts.astype(np.float32), (0, 0), blur).ravel()
-    return np.asarray(soft / max(float(soft.sum()), 1e-9), np.float64)
-
-
-def _overlaps(histograms: Array) -> Array:
-    """C,C shares that the histograms C,B of every two cells have in common."""
-    return np.asarray(np.minimum(histograms[:, None], histograms).sum(axis=-1))
+def _overlaps(histograms: Array, blur: float) -> Array:
+    """C,C shares that the softened histograms X,Y,C of every two cells have in common."""
+    soft = cv2.GaussianBlur(histograms.astype(np.float32), (0, 0), blur).reshape(-1, histograms.shape[2]).T
+    soft = soft / np.maximum(soft.sum(axis=1, keepdims=True), 1e-9)
+    return np.asarray(np.minimum(soft[:, None], soft).sum(axis=-1), np.float64)
