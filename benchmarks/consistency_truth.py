@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -103,6 +104,10 @@ def table(results, name):
     """One row per key: mean of every part of the answers, and IST of every system with its interval."""
     metrics = [load_metric(metric) for metric in METRICS]
     found: dict[str, dict[str, list]] = {}
+    failed = [result for result in results if result.error is not None]
+    if failed:
+        note = f"{len(failed)} of {len(results)} videos have no scores; {failed[0].row.id}: {failed[0].error}"
+        print(note, file=sys.stderr)
     for result in results:
         if result.error is not None:
             continue
