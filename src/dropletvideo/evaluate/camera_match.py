@@ -64,20 +64,23 @@ def found_entries(asked: Collection[str], measures: Mapping[str, Any]) -> list[M
     Before one flat surface the two are one picture, so who asks for the zoom has got it. A turn or travel that cannot
     be told is never found: a picture pushed aside is what a still camera's can be made to show.
     """
-    told = list(measures.get("camera_detail") or ())
-    zooms = [
-        {"move": entry["moves"][0], "start": entry["start"], "end": entry["end"], "amount": entry["amounts"][0]}
-        for entry in measures.get("camera_unclear") or ()
-        if entry["moves"][0].startswith("zoom") and entry["moves"][0] in asked
-    ]
+    told, zooms = list(measures.get("camera_detail") or ()), _asked_zooms(asked, measures)
     return sorted([*told, *zooms], key=lambda entry: entry["start"]) if zooms else told
 
 
 def found_moves(asked: Collection[str], measures: Mapping[str, Any]) -> list[str]:
     """Names of the measured moves in time order, with zooms that were asked for as `found_entries` counts them."""
-    entries = found_entries(asked, measures)
-    more = len(entries) > len(measures.get("camera_detail") or ())
-    return [entry["move"] for entry in entries] if more else list(measures["camera_moves"])
+    if not _asked_zooms(asked, measures):
+        return list(measures["camera_moves"])
+    return [entry["move"] for entry in found_entries(asked, measures)]
+
+
+def _asked_zooms(asked: Collection[str], measures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"move": entry["moves"][0], "start": entry["start"], "end": entry["end"], "amount": entry["amounts"][0]}
+        for entry in measures.get("camera_unclear") or ()
+        if entry["moves"][0].startswith("zoom") and entry["moves"][0] in asked
+    ]
 
 
 def coverage(told: Sequence[str], unclear: Sequence[Any]) -> float:

@@ -101,7 +101,7 @@ class CameraJudge:
         shake = shake_of(tracks, lens.focal_px)
         runs = runs_of(rates, pieces, weights, shake or 0.0, lens.focal_px / short_side)
         told_runs, unclear = split_unclear(
-            runs, rates, pairs, (lens.focal_px, short_side), one_surface=is_one_surface(state.likeness)
+            runs, rates, pairs, lens.focal_px, short_side, one_surface=is_one_surface(state.likeness)
         )
         moves = moves_of(told_runs, rates, shake, moves_too=bool(unclear))
         turns = not runs and turns_in_place(tracks, lens.focal_px)

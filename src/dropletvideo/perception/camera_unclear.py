@@ -49,15 +49,20 @@ class Unclear:
 
 
 def split_unclear(
-    runs: Sequence[Run], rates: Rates, pairs: Sequence[Pair], lens: tuple[float, int], *, one_surface: bool = False
+    runs: Sequence[Run],
+    rates: Rates,
+    pairs: Sequence[Pair],
+    focal_px: float,
+    short_side: int,
+    *,
+    one_surface: bool,
 ) -> tuple[list[Run], list[Unclear]]:
     """The runs that can be told, and the others as pairs of names.
 
     Args:
-        lens: focal length that the angles were taken with, and short side of the picture, in pixels.
+        focal_px: what the angles were taken with; short_side: of the picture, in pixels.
         one_surface: whether nothing in the picture but one surface is seen.
     """
-    focal_px, short_side = lens
     flat = [run for run in runs if run.axis in ("pan", "tilt") and _is_flat(run, rates, pairs, short_side)]
     turns = [run for run in runs if run.axis in ("pan", "tilt") and run not in flat]
     if (one_surface or (flat and not turns)) and not rates.travels.any():
