@@ -26,9 +26,10 @@ def test_shares_of_judges_and_of_metrics_are_of_one_pass(benchmark, tmp_path):
     assert {"decode", "consistent_flow", "reference_fidelity", "backbone:dis_flow"} <= set(found["share_of_judges"])
     assert {"motion", "flicker", "reference"} <= set(found["share_of_metrics"])
     assert list(found["growth"]) == list(found["memory_mib"]) == ["1", "2"]
-    assert found["times_decoding"] == pytest.approx(
-        found["metrics_seconds_per_clip"] / found["decode_seconds_per_clip"], rel=0.2
-    )
+    # both times are given to a millisecond, and decoding a clip this small takes two or three
+    metrics_seconds, decode_seconds, half = found["metrics_seconds_per_clip"], found["decode_seconds_per_clip"], 0.0005
+    assert found["times_decoding"] >= (metrics_seconds - half) / (decode_seconds + half) - 0.01
+    assert found["times_decoding"] <= (metrics_seconds + half) / (decode_seconds - half) + 0.01
     assert benchmark._clip(tmp_path, 0).video == rows[0].video
     assert written == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}, "a clip is rendered once"
 

@@ -115,6 +115,7 @@ def _one_of_two(rank, port, results):
     )
     shared = output_of(transformer)
     torch.save({"error": float((alone - shared).abs().max()), "tokens": tokens}, f"{results}/{rank}.pt")
+    torch.distributed.barrier()  # a rank that leaves first takes the other's connections with it
     torch.distributed.destroy_process_group()
 
 
